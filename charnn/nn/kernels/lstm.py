@@ -1,0 +1,88 @@
+"""The LSTM over a whole sequence.
+
+i, f, g, o = split(p_t + h_{t−1} W_hh)        input, forget, candidate, output
+c_t = σ(f) ⊙ c_{t−1} + σ(i) ⊙ tanh(g)
+h_t = σ(o) ⊙ tanh(c_t)
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Float
+
+from charnn.nn.kernels.arithmetic import outer, shift, sigmoid
+
+
+class Saved(NamedTuple):
+    """What the forward pass keeps for the gradient; `gates` are activated."""
+
+    weight_hh: Float[Array, "hidden 4*hidden"]
+    hidden: Float[Array, "batch hidden"]
+    cell: Float[Array, "batch hidden"]
+    outputs: Float[Array, "seq_len batch hidden"]
+    cells: Float[Array, "seq_len batch hidden"]
+    gates: Float[Array, "seq_len batch 4*hidden"]
+
+
+@jax.custom_vjp
+def lstm_scan(
+    weight_hh: Float[Array, "hidden 4*hidden"],
+    projected: Float[Array, "seq_len batch 4*hidden"],
+    hidden: Float[Array, "batch hidden"],
+    cell: Float[Array, "batch hidden"],
+) -> tuple[Float[Array, "seq_len batch hidden"], Float[Array, "batch hidden"], Float[Array, "batch hidden"]]:
+    """Run an LSTM over `projected`; return every output, and the last hidden and cell.
+
+    For the gradient it saves the outputs, the cells and the four activated gates: 6 × hidden numbers for each
+    character. Only tanh(c_t) is computed again.
+    """
+    return _forward(weight_hh, projected, hidden, cell)[0]
+
+
+def _forward(
+    weight_hh: Array, projected: Array, hidden: Array, cell: Array
+) -> tuple[tuple[Array, Array, Array], Saved]:
+    def step(state: tuple[Array, Array], projected: Array) -> tuple[tuple[Array, Array], tuple[Array, Array, Array]]:
+        hidden, cell = state
+        i, f, g, o = jnp.split(projected + hidden @ weight_hh, 4, axis=-1)
+        i, f, g, o = sigmoid(i), sigmoid(f), jnp.tanh(g), sigmoid(o)
+        cell = f * cell + i * g
+        hidden = o * jnp.tanh(cell)
+        return (hidden, cell), (hidden, cell, jnp.concatenate([i, f, g, o], axis=-1))
+
+    (last_hidden, last_cell), (outputs, cells, gates) = lax.scan(step, (hidden, cell), projected)
+    return (outputs, last_hidden, last_cell), Saved(weight_hh, hidden, cell, outputs, cells, gates)
+
+
+def _backward(saved: Saved, cotangents: tuple[Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+    weight_hh, hidden, cell, outputs, cells, gates = saved
+    d_outputs, d_hidden, d_cell = cotangents
+    weight_back = weight_hh.T
+
+    def step(d_state: tuple[Array, Array], at: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:
+        d_hidden, d_cell = d_state
+        d_output, cell_before, cell, gates = at
+        i, f, g, o = jnp.split(gates, 4, axis=-1)
+        squashed = jnp.tanh(cell)
+        d_hidden = d_hidden + d_output
+        d_cell = d_cell + d_hidden * o * (1 - squashed * squashed)
+        d_gates = jnp.concatenate(
+            [
+                d_cell * g * i * (1 - i),
+                d_cell * cell_before * f * (1 - f),
+                d_cell * i * (1 - g * g),
+                d_hidden * squashed * o * (1 - o),
+            ],
+            axis=-1,
+        )
+        return (d_gates @ weight_back, d_cell * f), d_gates
+
+    (d_hidden, d_cell), d_gates = lax.scan(
+        step, (d_hidden, d_cell), (d_outputs, shift(cell, cells), cells, gates), reverse=True
+    )
+    return outer(shift(hidden, outputs), d_gates), d_gates, d_hidden, d_cell
+
+
+lstm_scan.defvjp(_forward, _backward)
