@@ -1,0 +1,1 @@
+"""How it learns: the training step, evaluation, checkpoints and the record of a run."""

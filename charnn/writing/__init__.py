@@ -1,0 +1,1 @@
+"""What it writes: text from a prompt. Knows no terminal."""

@@ -1,0 +1,126 @@
+"""The three recurrent cells, each as one time step: `step(params, state, projected) -> (state, output)`.
+
+A step takes its input already projected: `projected = x W_ih + b`, with all gates side by side. For a whole sequence
+that is one large matmul (or, for one-hot characters, a gather of rows) which the caller does before scanning over time.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from charnn.config import CellName
+
+
+class LayerParams(NamedTuple):
+    """The weights of one recurrent layer, of any cell. `gates` is 4 for the LSTM, 3 for the GRU, 1 for the RNN."""
+
+    weight_ih: Float[Array, "input gates*hidden"]
+    weight_hh: Float[Array, "hidden gates*hidden"]
+    bias: Float[Array, " gates*hidden"]
+
+
+class LSTMState(NamedTuple):
+    """What an LSTM layer remembers."""
+
+    hidden: Float[Array, "batch hidden"]
+    cell: Float[Array, "batch hidden"]
+
+
+class GRUState(NamedTuple):
+    """What a GRU layer remembers."""
+
+    hidden: Float[Array, "batch hidden"]
+
+
+class RNNState(NamedTuple):
+    """What a vanilla RNN layer remembers."""
+
+    hidden: Float[Array, "batch hidden"]
+
+
+def lstm_step(
+    params: LayerParams, state: LSTMState, projected: Float[Array, "batch 4*hidden"]
+) -> tuple[LSTMState, Float[Array, "batch hidden"]]:
+    """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
+
+    With `i f g o = split(x W_ih + b + h W_hh)`:
+
+        c = σ(f) ⊙ c + σ(i) ⊙ tanh(g)
+        h = σ(o) ⊙ tanh(c)
+    """
+    gates = projected + state.hidden @ params.weight_hh
+    i, f, g, o = jnp.split(gates, 4, axis=-1)  # input, forget, candidate, output
+    cell = jax.nn.sigmoid(f) * state.cell + jax.nn.sigmoid(i) * jnp.tanh(g)
+    hidden = jax.nn.sigmoid(o) * jnp.tanh(cell)
+    return LSTMState(hidden, cell), hidden
+
+
+def gru_step(
+    params: LayerParams, state: GRUState, projected: Float[Array, "batch 3*hidden"]
+) -> tuple[GRUState, Float[Array, "batch hidden"]]:
+    """Gated recurrent unit (Cho et al. 2014): the reset gate acts before the matmul.
+
+    With `r z n` the three parts of `x W_ih + b` and of `W_hh`:
+
+        r = σ(r_x + h W_r)
+        z = σ(z_x + h W_z)
+        h̃ = tanh(n_x + (r ⊙ h) W_n)
+        h = z ⊙ h + (1 − z) ⊙ h̃
+    """
+    hidden = state.hidden
+    size = hidden.shape[-1]
+    weight_rz, weight_n = params.weight_hh[:, : 2 * size], params.weight_hh[:, 2 * size :]
+    r, z = jnp.split(jax.nn.sigmoid(projected[..., : 2 * size] + hidden @ weight_rz), 2, axis=-1)  # reset, update
+    candidate = jnp.tanh(projected[..., 2 * size :] + (r * hidden) @ weight_n)
+    hidden = z * hidden + (1 - z) * candidate
+    return GRUState(hidden), hidden
+
+
+def rnn_step(
+    params: LayerParams, state: RNNState, projected: Float[Array, "batch hidden"]
+) -> tuple[RNNState, Float[Array, "batch hidden"]]:
+    """The vanilla recurrent net (Elman 1990): `h = tanh(x W_ih + b + h W_hh)`."""
+    hidden = jnp.tanh(projected + state.hidden @ params.weight_hh)
+    return RNNState(hidden), hidden
+
+
+class Cell(NamedTuple):
+    """A kind of cell: how many gates stand side by side in its weights, what it remembers, and its step."""
+
+    num_gates: int
+    state_type: Any
+    step: Callable[..., tuple[Any, Array]]
+
+
+CELLS: dict[CellName, Cell] = {
+    "lstm": Cell(4, LSTMState, lstm_step),
+    "gru": Cell(3, GRUState, gru_step),
+    "rnn": Cell(1, RNNState, rnn_step),
+}
+
+
+def init_layer(cell: CellName, input_size: int, hidden_size: int, *, key: PRNGKeyArray) -> LayerParams:
+    """Fresh weights, uniform in ±1/√hidden_size (PyTorch's `nn.LSTM`), biases zero.
+
+    The LSTM's forget bias is 1, so that a new net remembers (Jozefowicz et al. 2015).
+    """
+    width = CELLS[cell].num_gates * hidden_size
+    key_ih, key_hh = jax.random.split(key)
+    bound = hidden_size**-0.5
+    bias = jnp.zeros(width)
+    if cell == "lstm":
+        bias = bias.at[hidden_size : 2 * hidden_size].set(1.0)
+    return LayerParams(
+        weight_ih=jax.random.uniform(key_ih, (input_size, width), minval=-bound, maxval=bound),
+        weight_hh=jax.random.uniform(key_hh, (hidden_size, width), minval=-bound, maxval=bound),
+        bias=bias,
+    )
+
+
+def init_state(cell: CellName, batch_size: int, hidden_size: int) -> Any:
+    """The state before any character: zeros, `[batch_size, hidden_size]` for each thing the cell remembers."""
+    state_type = CELLS[cell].state_type
+    return state_type(*(jnp.zeros((batch_size, hidden_size)) for _ in state_type._fields))

@@ -1,0 +1,126 @@
+"""Writing: characters drawn one at a time and fed back, a whole chunk of them in one jitted scan."""
+
+from functools import partial
+from typing import NamedTuple, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from charnn.config import ModelConfig, SampleConfig
+from charnn.nn.model import Model, Params, State, forward, initial_state, step
+
+BLOCK = 256  # characters of a prompt read at a time
+
+
+class Sampling(NamedTuple):
+    """`SampleConfig` as numbers that a compiled function takes: another temperature compiles nothing anew."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+
+    @classmethod
+    def of(cls, config: SampleConfig) -> Self:
+        """The numbers of `config`."""
+        return cls(config.temperature, config.top_k, config.top_p, config.min_p)
+
+
+def log_probs(logits: Float[Array, "*batch vocab"], sampling: Sampling) -> Float[Array, "*batch vocab"]:
+    """The distribution that characters are drawn from, as log-probabilities; −inf for what is ruled out.
+
+    In the order that `SampleConfig` documents; the likeliest character is never ruled out.
+    """
+    greedy = sampling.temperature == 0
+    scaled = logits / jnp.where(greedy, 1.0, sampling.temperature)
+    top_k = jnp.where(greedy, 1, sampling.top_k)
+    narrowed = (top_k > 0) | (sampling.top_p < 1) | (sampling.min_p > 0)
+    kept = lax.cond(narrowed, partial(_narrow, top_k, sampling.top_p, sampling.min_p), lambda scaled: scaled, scaled)
+    return jax.nn.log_softmax(kept, axis=-1)
+
+
+def _narrow(
+    top_k: Int[Array, ""], top_p: float, min_p: float, logits: Float[Array, "*batch vocab"]
+) -> Float[Array, "*batch vocab"]:
+    vocab_size = logits.shape[-1]
+    order = jnp.argsort(-logits, axis=-1)
+    ranked = jnp.take_along_axis(logits, order, axis=-1)
+    rank = jnp.arange(vocab_size)
+    in_top_k = rank < jnp.where(top_k > 0, top_k, vocab_size)
+    probs = jax.nn.softmax(jnp.where(in_top_k, ranked, -jnp.inf), axis=-1)
+    before = jnp.cumsum(probs, axis=-1) - probs  # the mass of all that is likelier
+    # rank 0 is named since rounding could rule it out: its `before` is not always exactly 0
+    keep = (in_top_k & (before < top_p) & (probs >= min_p * probs[..., :1])) | (rank == 0)
+    return jnp.take_along_axis(jnp.where(keep, ranked, -jnp.inf), jnp.argsort(order, axis=-1), axis=-1)
+
+
+@partial(jax.jit, static_argnames=("config", "length"))
+def generate(
+    config: ModelConfig,
+    params: Params,
+    state: State,
+    logits: Float[Array, "batch vocab"],
+    sampling: Sampling,
+    keys: PRNGKeyArray,
+    position: Int[Array, ""] | int,
+    *,
+    length: int,
+) -> tuple[State, Float[Array, "batch vocab"], Int[Array, "length batch"]]:
+    """Write `length` characters on each stream; `state` and `logits` are those after the text so far.
+
+    The character at position p of a stream is drawn with `fold_in(keys[stream], p)`, so the text depends neither on
+    how it is cut in chunks nor on the streams beside it. Returns the state and logits after the last character, too.
+    """
+
+    def write(carry: tuple[State, Array], position: Array) -> tuple[tuple[State, Array], Array]:
+        state, logits = carry
+        draw_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, position)
+        ids = jax.vmap(jax.random.categorical)(draw_keys, log_probs(logits, sampling))
+        return step(config, params, state, ids), ids
+
+    (state, logits), ids = lax.scan(write, (state, logits), position + jnp.arange(length))
+    return state, logits, ids
+
+
+@partial(jax.jit, static_argnames=("config",))
+def read(
+    config: ModelConfig,
+    params: Params,
+    state: State,
+    ids: Int[Array, "room batch"],
+    length: Int[Array, ""] | int,
+) -> tuple[State, Float[Array, "batch vocab"]]:
+    """Read the first `length` (≥ 1) of `ids`, one by one: any length up to `room` runs the same compiled function."""
+    first = step(config, params, state, ids[0])
+    return lax.fori_loop(1, length, lambda t, carry: step(config, params, carry[0], ids[t]), first)
+
+
+@partial(jax.jit, static_argnames=("config",))
+def read_block(
+    config: ModelConfig, params: Params, state: State, ids: Int[Array, "seq_len batch"]
+) -> tuple[State, Float[Array, "batch vocab"]]:
+    """Read all of `ids`, with the input projections of the whole block as one matmul a layer."""
+    state, logits = forward(config, params, state, ids)
+    return state, logits[-1]
+
+
+def read_prompt(model: Model, prompt: str) -> tuple[State, Float[Array, "1 vocab"]]:
+    """The state and the logits after `prompt`, on one stream.
+
+    An empty prompt stands for the beginning of a line: the model reads a newline or, if its alphabet has none, the
+    zero vector, as for every character that it does not know.
+    """
+    config, vocabulary, params = model
+    ids = vocabulary.encode(prompt or "\n")[:, None]
+    state = initial_state(config, 1)
+    whole_blocks = len(ids) // BLOCK * BLOCK
+    for start in range(0, whole_blocks, BLOCK):
+        state, logits = read_block(config, params, state, ids[start : start + BLOCK])
+    if rest := len(ids) - whole_blocks:
+        room = np.zeros((BLOCK, 1), ids.dtype)
+        room[:rest] = ids[whole_blocks:]
+        state, logits = read(config, params, state, room, rest)
+    return state, logits

@@ -1,0 +1,133 @@
+"""The language model: one-hot characters, a stack of recurrent layers, a softmax over the next character."""
+
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from charnn.config import ModelConfig
+from charnn.nn.cells import CELLS, LayerParams, init_layer, init_state
+from charnn.text.vocabulary import Vocabulary
+
+State: TypeAlias = tuple[Any, ...]
+"""What the whole net remembers: one `LSTMState`, `GRUState` or `RNNState` a layer."""
+
+
+class Params(NamedTuple):
+    """Everything that is learned."""
+
+    layers: tuple[LayerParams, ...]
+    weight_out: Float[Array, "hidden vocab"]
+    bias_out: Float[Array, " vocab"]
+
+
+class Model(NamedTuple):
+    """A net that can write: its shape, its alphabet and its weights."""
+
+    config: ModelConfig
+    vocabulary: Vocabulary
+    params: Params
+
+
+def init_params(config: ModelConfig, vocab_size: int, *, key: PRNGKeyArray) -> Params:
+    """Fresh weights for an alphabet of `vocab_size` characters."""
+    keys = jax.random.split(key, config.num_layers + 1)
+    bound = config.hidden_size**-0.5
+    return Params(
+        layers=tuple(
+            init_layer(config.cell, config.hidden_size if layer else vocab_size, config.hidden_size, key=keys[layer])
+            for layer in range(config.num_layers)
+        ),
+        weight_out=jax.random.uniform(keys[-1], (config.hidden_size, vocab_size), minval=-bound, maxval=bound),
+        bias_out=jnp.zeros(vocab_size),
+    )
+
+
+def abstract_params(config: ModelConfig, vocab_size: int) -> Params:
+    """The shapes and dtypes of `init_params`, without computing anything."""
+    return jax.eval_shape(lambda: init_params(config, vocab_size, key=jax.random.key(0)))
+
+
+def transplant(fresh: Params, source: Params) -> Params:
+    """`source` with new characters: its alphabet stands first in `fresh`'s, whose further rows are kept as they are."""
+    known = source.bias_out.shape[0]
+    first = fresh.layers[0].weight_ih.at[:known].set(source.layers[0].weight_ih)
+    return Params(
+        layers=(source.layers[0]._replace(weight_ih=first), *source.layers[1:]),
+        weight_out=fresh.weight_out.at[:, :known].set(source.weight_out),
+        bias_out=fresh.bias_out.at[:known].set(source.bias_out),
+    )
+
+
+def initial_state(config: ModelConfig, batch_size: int) -> State:
+    """The state before any character: all zeros."""
+    return tuple(init_state(config.cell, batch_size, config.hidden_size) for _ in range(config.num_layers))
+
+
+def _project_characters(params: LayerParams, ids: Int[Array, "*shape"]) -> Float[Array, "*shape gates*hidden"]:
+    """`x W_ih + b` for one-hot x: row `ids` of W_ih. An id outside the alphabet is the zero vector."""
+    return jnp.take(params.weight_ih, ids.astype(jnp.int32), axis=0, mode="fill", fill_value=0) + params.bias
+
+
+def step(
+    config: ModelConfig, params: Params, state: State, ids: Int[Array, " batch"]
+) -> tuple[State, Float[Array, "batch vocab"]]:
+    """Read one character of each stream; the logits are for the next one."""
+    cell = CELLS[config.cell]
+    states = []
+    hidden: Array
+    for layer, (layer_params, layer_state) in enumerate(zip(params.layers, state, strict=True)):
+        if layer == 0:
+            projected = _project_characters(layer_params, ids)
+        else:
+            projected = hidden @ layer_params.weight_ih + layer_params.bias
+        layer_state, hidden = cell.step(layer_params, layer_state, projected)
+        states.append(layer_state)
+    return tuple(states), hidden @ params.weight_out + params.bias_out
+
+
+def forward(
+    config: ModelConfig,
+    params: Params,
+    state: State,
+    ids: Int[Array, "seq_len batch"],
+    *,
+    dropout_key: PRNGKeyArray | None = None,
+) -> tuple[State, Float[Array, "seq_len batch vocab"]]:
+    """Read a whole sequence, layer by layer, each with `lax.scan` over its time steps.
+
+    The same as `step` for every character in turn, but the input projections of a layer are one matmul. With a
+    `dropout_key`, each layer's output is dropped out, with one mask for the whole sequence (Gal and Ghahramani 2016).
+    """
+    cell = CELLS[config.cell]
+    seq_len, batch_size = ids.shape
+    states = []
+    outputs: Array
+    for layer, (layer_params, layer_state) in enumerate(zip(params.layers, state, strict=True)):
+        if layer == 0:
+            projected = _project_characters(layer_params, ids)
+        else:
+            flat = outputs.reshape(seq_len * batch_size, -1) @ layer_params.weight_ih + layer_params.bias
+            projected = flat.reshape(seq_len, batch_size, -1)
+        layer_state, outputs = lax.scan(partial(cell.step, layer_params), layer_state, projected)
+        states.append(layer_state)
+        if dropout_key is not None and config.dropout > 0:
+            outputs = _dropout(outputs, config.dropout, key=jax.random.fold_in(dropout_key, layer))
+    logits = outputs.reshape(seq_len * batch_size, -1) @ params.weight_out + params.bias_out
+    return tuple(states), logits.reshape(seq_len, batch_size, -1)
+
+
+def _dropout(
+    outputs: Float[Array, "seq_len batch hidden"], rate: float, *, key: PRNGKeyArray
+) -> Float[Array, "seq_len batch hidden"]:
+    keep = jax.random.bernoulli(key, 1 - rate, outputs.shape[1:])
+    return outputs * (keep / (1 - rate))
+
+
+def nats(logits: Float[Array, "*shape vocab"], targets: Int[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """−log p of each target character. A target outside the alphabet has no probability: its loss is NaN."""
+    chosen = jnp.take_along_axis(logits, targets.astype(jnp.int32)[..., None], axis=-1, mode="fill")[..., 0]
+    return jax.nn.logsumexp(logits, axis=-1) - chosen

@@ -1,0 +1,130 @@
+"""One step of learning: truncated backpropagation through time, clipping, AdamW, and the average of the weights."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int
+
+from charnn.config import ModelConfig, TrainConfig
+from charnn.nn.model import Params, State, forward, init_params, initial_state, nats
+
+
+class Totals(NamedTuple):
+    """Sums over the steps since they were last read. They stay on the device, so a step need not wait for the host."""
+
+    steps: Int[Array, ""]
+    nats_per_char: Float[Array, ""]
+    grad_norm: Float[Array, ""]
+    clipped: Int[Array, ""]
+
+
+class TrainState(NamedTuple):
+    """All that a training step reads and replaces."""
+
+    params: Params
+    average: Params
+    """Exponential moving average of `params` (Polyak and Juditsky 1992): what is evaluated, sampled and kept."""
+    opt_state: optax.OptState
+    carry: State
+    """The hidden state that the next batch begins with."""
+    totals: Totals
+
+
+TrainStep: TypeAlias = Callable[..., TrainState]
+
+
+def zero_totals() -> Totals:
+    """Nothing summed yet."""
+    return Totals(jnp.zeros((), jnp.int32), jnp.zeros(()), jnp.zeros(()), jnp.zeros((), jnp.int32))
+
+
+def init_train_state(model: ModelConfig, config: TrainConfig, params: Params) -> TrainState:
+    """The state before the first step, from fresh or inherited `params`."""
+    return TrainState(
+        params=params,
+        # a copy: the step donates its buffers, and one buffer cannot be donated twice
+        average=jax.tree.map(jnp.copy, params),
+        opt_state=_optimiser(config).init(params),
+        carry=initial_state(model, config.batch_size),
+        totals=zero_totals(),
+    )
+
+
+def abstract_train_state(model: ModelConfig, config: TrainConfig, vocab_size: int) -> TrainState:
+    """The shapes and dtypes of a `TrainState`, without computing anything."""
+    return jax.eval_shape(
+        lambda: init_train_state(model, config, init_params(model, vocab_size, key=jax.random.key(0)))
+    )
+
+
+def learning_rate(config: TrainConfig, step: int, progress: float) -> float:
+    """The learning rate of `step`, when `progress` (0 to 1) of the run is done.
+
+    It rises linearly over `warmup_steps`, or over the first tenth of a run too short for that, and falls along a
+    cosine (Loshchilov and Hutter 2017) to `final_learning_rate` × `learning_rate`.
+    """
+    warmup = min(1.0, max((step + 1) / max(config.warmup_steps, 1), 10 * progress))
+    cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    return config.learning_rate * warmup * (config.final_learning_rate + (1 - config.final_learning_rate) * cosine)
+
+
+def _optimiser(config: TrainConfig) -> optax.GradientTransformation:
+    """AdamW (Loshchilov and Hutter 2019) behind a clip of the global norm (Pascanu et al. 2013), before the rate.
+
+    Weight decay acts on the matrices, not on the biases.
+    """
+    return optax.chain(
+        optax.clip_by_global_norm(config.max_grad_norm),
+        optax.scale_by_adam(config.beta1, config.beta2),
+        optax.add_decayed_weights(
+            config.weight_decay, mask=lambda params: jax.tree.map(lambda param: param.ndim > 1, params)
+        ),
+    )
+
+
+def make_train_step(model: ModelConfig, config: TrainConfig) -> TrainStep:
+    """The compiled `train_step(state, inputs, targets, step, learning_rate, starts_epoch) -> state`.
+
+    `inputs` and `targets` are `[seq_len, batch_size]` ids. Gradients flow back to the start of the batch and no
+    further, while the hidden state is carried on. `state` is donated: it must not be read again. Randomness depends on
+    the seed and the step alone.
+    """
+    optimiser = _optimiser(config)
+
+    @partial(jax.jit, donate_argnames=("state",))
+    def train_step(
+        state: TrainState,
+        inputs: Int[Array, "seq_len batch"],
+        targets: Int[Array, "seq_len batch"],
+        step: Int[Array, ""],
+        learning_rate: Float[Array, ""],
+        starts_epoch: Bool[Array, ""],
+    ) -> TrainState:
+        dropout_key = jax.random.fold_in(jax.random.key(config.seed), step)
+        carry = jax.tree.map(lambda layer: jnp.where(starts_epoch, 0.0, layer), state.carry)
+
+        def loss(params: Params) -> tuple[Array, State]:
+            after, logits = forward(model, params, carry, inputs, dropout_key=dropout_key)
+            return nats(logits, targets).mean(), after
+
+        (nats_per_char, carry), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
+        updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
+        params = jax.tree.map(lambda param, update: param - learning_rate * update, state.params, updates)
+        # the average starts as the weights and lengthens, so that it never lingers on the random beginning
+        decay = jnp.minimum(config.average_decay, (1 + step) / (10 + step))
+        average = jax.tree.map(lambda mean, param: mean + (1 - decay) * (param - mean), state.average, params)
+        grad_norm = optax.global_norm(grads)
+        totals = Totals(
+            steps=state.totals.steps + 1,
+            nats_per_char=state.totals.nats_per_char + nats_per_char,
+            grad_norm=state.totals.grad_norm + grad_norm,
+            clipped=state.totals.clipped + (grad_norm > config.max_grad_norm),
+        )
+        return TrainState(params, average, opt_state, carry, totals)
+
+    return train_step
