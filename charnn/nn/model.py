@@ -72,20 +72,31 @@ def _project_characters(params: LayerParams, ids: Int[Array, "*shape"]) -> Float
     return jnp.take(params.weight_ih, ids.astype(jnp.int32), axis=0, mode="fill", fill_value=0) + params.bias
 
 
+def _project(params: LayerParams, inputs: Float[Array, "*shape input"]) -> Float[Array, "*shape gates*hidden"]:
+    """`x W_ih + b`."""
+    return _affine(inputs, params.weight_ih, params.bias)
+
+
+def _affine(
+    inputs: Float[Array, "*shape input"], weight: Float[Array, "input output"], bias: Float[Array, " output"]
+) -> Float[Array, "*shape output"]:
+    # as one two-dimensional matmul: XLA on CPU runs it, and its gradients, faster than three-dimensional ones
+    outputs = inputs.reshape(-1, weight.shape[0]) @ weight + bias
+    return outputs.reshape(*inputs.shape[:-1], -1)
+
+
 def step(
     config: ModelConfig, params: Params, state: State, ids: Int[Array, " batch"]
 ) -> tuple[State, Float[Array, "batch vocab"]]:
     """Read one character of each stream; the logits are for the next one."""
     cell = CELLS[config.cell]
     states = []
-    hidden: Array
+    projected = _project_characters(params.layers[0], ids)
     for layer, (layer_params, layer_state) in enumerate(zip(params.layers, state, strict=True)):
-        if layer == 0:
-            projected = _project_characters(layer_params, ids)
-        else:
-            projected = hidden @ layer_params.weight_ih + layer_params.bias
         layer_state, hidden = cell.step(layer_params, layer_state, projected)
         states.append(layer_state)
+        if layer + 1 < config.num_layers:
+            projected = _project(params.layers[layer + 1], hidden)
     return tuple(states), hidden @ params.weight_out + params.bias_out
 
 
@@ -103,21 +114,16 @@ def forward(
     `dropout_key`, each layer's output is dropped out, with one mask for the whole sequence (Gal and Ghahramani 2016).
     """
     cell = CELLS[config.cell]
-    seq_len, batch_size = ids.shape
     states = []
-    outputs: Array
+    projected = _project_characters(params.layers[0], ids)
     for layer, (layer_params, layer_state) in enumerate(zip(params.layers, state, strict=True)):
-        if layer == 0:
-            projected = _project_characters(layer_params, ids)
-        else:
-            flat = outputs.reshape(seq_len * batch_size, -1) @ layer_params.weight_ih + layer_params.bias
-            projected = flat.reshape(seq_len, batch_size, -1)
         layer_state, outputs = lax.scan(partial(cell.step, layer_params), layer_state, projected)
         states.append(layer_state)
         if dropout_key is not None and config.dropout > 0:
             outputs = _dropout(outputs, config.dropout, key=jax.random.fold_in(dropout_key, layer))
-    logits = outputs.reshape(seq_len * batch_size, -1) @ params.weight_out + params.bias_out
-    return tuple(states), logits.reshape(seq_len, batch_size, -1)
+        if layer + 1 < config.num_layers:
+            projected = _project(params.layers[layer + 1], outputs)
+    return tuple(states), _affine(outputs, params.weight_out, params.bias_out)
 
 
 def _dropout(

@@ -1,0 +1,41 @@
+"""The table of runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from charnn.config import ModelConfig
+from charnn.ui.format import age, bits
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """What the table says of one run; `problem` alone when its folder cannot be read."""
+
+    name: str
+    seconds_ago: float
+    corpus: str = ""
+    model: ModelConfig | None = None
+    step: int = 0
+    best_bits_per_char: float | None = None
+    problem: str = ""
+
+
+def show_runs(rows: Sequence[RunRow]) -> None:
+    """Print the runs, in the order given."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("run", "corpus", "cell"):
+        table.add_column(column, no_wrap=True)
+    for column in ("size", "steps", "best bpc"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("trained", no_wrap=True)
+    for row in rows:
+        if row.model is None:
+            table.add_row(row.name, row.problem, "", "", "", "", age(row.seconds_ago))
+        else:
+            size = f"{row.model.num_layers} × {row.model.hidden_size}"
+            score = bits(row.best_bits_per_char)
+            table.add_row(row.name, row.corpus, row.model.cell, size, f"{row.step:,}", score, age(row.seconds_ago))
+    Console(soft_wrap=True).print(table)

@@ -1,0 +1,66 @@
+"""New text from a prompt: many streams at once, handed out piece by piece as it is made."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+
+from charnn.config import SampleConfig
+from charnn.nn.generate import Sampling, generate, read_prompt
+from charnn.nn.model import Model
+
+CHUNK = 32  # characters written between two looks at the text; long enough that looking costs little
+
+
+def sample(
+    model: Model,
+    prompt: str,
+    config: SampleConfig,
+    *,
+    length: int,
+    seed: int,
+    num: int = 1,
+    stop: str = "",
+) -> Iterator[list[str]]:
+    """Continue `prompt` in `num` ways, each for `length` characters or up to the first `stop`.
+
+    Yields, again and again, the next piece of each text: `num` strings, empty for a text that is complete. Neither the
+    prompt nor `stop` is among them. Text n depends on the model, the prompt, `config`, `seed` and n, and on nothing
+    else.
+    """
+    state, logits = read_prompt(model, prompt)
+    state, logits = jax.tree.map(lambda one: jnp.repeat(one, num, axis=0), (state, logits))
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.arange(num))
+    sampling = Sampling.of(config)
+    texts = [_UpTo(stop) for _ in range(num)]
+    for position in range(0, length, CHUNK):
+        state, logits, ids = generate(model.config, model.params, state, logits, sampling, keys, position, length=CHUNK)
+        written = jax.device_get(ids)[: length - position]
+        is_last = position + CHUNK >= length
+        yield [text.add(model.vocabulary.decode(written[:, n]), is_last) for n, text in enumerate(texts)]
+        if all(text.complete for text in texts):
+            return
+
+
+class _UpTo:
+    """Lets a text through up to the first `stop`. What may be the beginning of one is held back until that is known."""
+
+    def __init__(self, stop: str) -> None:
+        self.stop = stop
+        self.complete = False
+        self.held_back = ""
+
+    def add(self, piece: str, is_last: bool) -> str:
+        if self.complete:
+            return ""
+        text = self.held_back + piece
+        if self.stop and self.stop in text:
+            self.complete = True
+            return text[: text.index(self.stop)]
+        if is_last:
+            self.complete = True
+            return text
+        longest = min(len(self.stop) - 1, len(text))
+        held = next((size for size in range(longest, 0, -1) if self.stop.startswith(text[-size:])), 0)
+        self.held_back = text[len(text) - held :]
+        return text[: len(text) - held]
