@@ -1,1 +1,38 @@
-"""The command line: one file a command, which parses, calls and shows."""
+"""The command line: one file a command, which parses, calls and shows.
+
+What a command needs of jax, Orbax and the rest is imported in its body: `charnn --help` loads none of it.
+"""
+
+from typing import Any
+
+import click
+
+from charnn import __version__
+from charnn.cli.runs import runs
+from charnn.cli.sample import sample
+from charnn.cli.train import train
+from charnn.errors import CharnnError, ConfigError
+
+
+class _Group(click.Group):
+    """Turns the errors that a person can cause into click's: misuse exits 2 and names the flag, failure exits 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            if error.field is None:
+                raise click.UsageError(str(error)) from error
+            raise click.BadParameter(str(error), param_hint=f"'--{error.field.replace('_', '-')}'") from error
+        except CharnnError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="charnn")
+def main() -> None:
+    """Train character-level recurrent nets on a text, watch them learn, and write with them."""
+
+
+for command in (train, sample, runs):
+    main.add_command(command)

@@ -66,6 +66,7 @@ class QuietView:
         pass
 
     def say(self, line: str) -> None:
+        """Print a line as it is."""
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def show(self, event: Event) -> None:

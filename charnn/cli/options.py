@@ -1,0 +1,88 @@
+"""Options that commands share, and help that is in groups."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from charnn.errors import CheckpointError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class GroupedOption(click.Option):
+    """An option that is shown under a heading of its own in `--help`."""
+
+    def __init__(self, *args: Any, group: str, **kwargs: Any) -> None:
+        """Everything but `group`, the heading, is click's."""
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+
+WHERE = "Where"
+
+checkpoints_option = click.option(
+    "--checkpoints",
+    cls=GroupedOption,
+    group=WHERE,
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("checkpoints"),
+    show_default=True,
+    envvar="CHARNN_CHECKPOINTS",
+    show_envvar=True,
+    metavar="DIR",
+    help="Folder of the runs.",
+)
+device_option = click.option(
+    "--device",
+    cls=GroupedOption,
+    group=WHERE,
+    type=click.Choice(["cpu", "gpu", "tpu"]),
+    help="Compute on this kind of device.  [default: the fastest that is here]",
+)
+
+
+class GroupedCommand(click.Command):
+    """A command whose `--help` shows the options group by group."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, in the order of their groups' first appearance, those without a group last."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            if isinstance(param, click.Option) and (record := param.get_help_record(ctx)):
+                groups.setdefault(getattr(param, "group", "Options"), []).append(record)
+        for heading, records in sorted(groups.items(), key=lambda group: group[0] == "Options"):
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def config_option(config: type[Any], field: str, group: str, help: str, **kwargs: Any) -> Callable[[Command], Command]:
+    """The option of one field of a config: its flag is the field with dashes, its default the field's."""
+    (declared,) = (each for each in dataclasses.fields(config) if each.name == field)
+    options = {"default": declared.default, "show_default": declared.default is not None} | kwargs
+    return click.option(f"--{field.replace('_', '-')}", field, cls=GroupedOption, group=group, help=help, **options)
+
+
+def find_run(checkpoints: Path, run: str | None) -> Path:
+    """The folder of `run`: a run's name, or a path to its folder; the newest one if None.
+
+    Raises `CheckpointError` if there is no such run.
+    """
+    from charnn.training.record import list_runs
+
+    if run is not None:
+        named = checkpoints / run
+        folder = named if named.is_dir() else Path(run)
+        if folder.is_dir():
+            return folder
+    runs = list_runs(checkpoints)
+    if run is None and runs:
+        return runs[0]
+    there = f"The runs there are: {', '.join(folder.name for folder in runs[:10])}." if runs else "It holds no run yet."
+    wanted = "There is no run" if run is None else f"There is no run {run!r}"
+    raise CheckpointError(
+        f"{wanted} in {checkpoints}. {there} Make one with `charnn train`, or name another folder of runs with"
+        " `--checkpoints DIR`."
+    )
