@@ -1,0 +1,42 @@
+# charnn: `make demo` and `make test` need nothing but Python 3.11+ and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+MINUTES ?= 4
+
+.PHONY: help demo test lint typecheck bench clean
+
+help:  ## say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+
+demo: .venv/installed  ## set up, fetch Shakespeare, train for MINUTES (4), write a sample
+	$(BIN)/charnn train shakespeare --minutes $(MINUTES)
+	$(BIN)/charnn sample --prompt "ROMEO:" --length 600
+
+test: .venv/installed-dev lint typecheck  ## set up, check style and types, run the tests
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev  ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: .venv/installed-dev  ## check types
+	$(BIN)/mypy
+
+bench: .venv/installed-dev  ## measure what the README claims (see tests/benchmarks/)
+	$(BIN)/python tests/benchmarks/prepare_memory.py
+
+clean:  ## remove the environment; texts and runs stay
+	rm -rf .venv
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "charnn needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-dev: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ .venv/installed
