@@ -5,11 +5,6 @@ from jax import Array
 from jaxtyping import Float
 
 
-def sigmoid(x: Array) -> Array:
-    """σ(x) by way of tanh, which XLA vectorises, and which cannot overflow."""
-    return 0.5 * jnp.tanh(0.5 * x) + 0.5
-
-
 def shift(
     first: Float[Array, "batch hidden"], later: Float[Array, "seq_len batch hidden"]
 ) -> Float[Array, "seq_len batch hidden"]:

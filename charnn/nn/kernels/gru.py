@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array, lax, nn
 from jaxtyping import Float
 
-from charnn.nn.kernels.arithmetic import outer, shift, sigmoid
+from charnn.nn.kernels.arithmetic import outer, shift
 
 
 class Saved(NamedTuple):
@@ -45,7 +45,7 @@ def _forward(weight_hh: Array, projected: Array, hidden: Array) -> tuple[tuple[A
     weight_rz, weight_n = weight_hh[:, : 2 * size], weight_hh[:, 2 * size :]
 
     def step(hidden: Array, projected: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-        reset_update = sigmoid(projected[:, : 2 * size] + hidden @ weight_rz)
+        reset_update = nn.sigmoid(projected[:, : 2 * size] + hidden @ weight_rz)
         r, z = jnp.split(reset_update, 2, axis=-1)
         candidate = jnp.tanh(projected[:, 2 * size :] + (r * hidden) @ weight_n)
         hidden = z * hidden + (1 - z) * candidate

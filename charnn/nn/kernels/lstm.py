@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from charnn.nn.kernels.arithmetic import outer, shift, sigmoid
+from charnn.nn.kernels.arithmetic import outer, shift
 
 
 class Saved(NamedTuple):
@@ -44,13 +44,16 @@ def lstm_scan(
 def _forward(
     weight_hh: Array, projected: Array, hidden: Array, cell: Array
 ) -> tuple[tuple[Array, Array, Array], Saved]:
+    # σ(x) = ½ tanh(½x) + ½, so one tanh over whole rows activates all four gates, and they are saved as they stand.
+    scale = jnp.repeat(jnp.array([0.5, 0.5, 1, 0.5], hidden.dtype), hidden.shape[-1])
+
     def step(state: tuple[Array, Array], projected: Array) -> tuple[tuple[Array, Array], tuple[Array, Array, Array]]:
         hidden, cell = state
-        i, f, g, o = jnp.split(projected + hidden @ weight_hh, 4, axis=-1)
-        i, f, g, o = sigmoid(i), sigmoid(f), jnp.tanh(g), sigmoid(o)
+        gates = scale * jnp.tanh(scale * (projected + hidden @ weight_hh)) + (1 - scale)
+        i, f, g, o = jnp.split(gates, 4, axis=-1)
         cell = f * cell + i * g
         hidden = o * jnp.tanh(cell)
-        return (hidden, cell), (hidden, cell, jnp.concatenate([i, f, g, o], axis=-1))
+        return (hidden, cell), (hidden, cell, gates)
 
     (last_hidden, last_cell), (outputs, cells, gates) = lax.scan(step, (hidden, cell), projected)
     return (outputs, last_hidden, last_cell), Saved(weight_hh, hidden, cell, outputs, cells, gates)
