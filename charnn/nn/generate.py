@@ -35,7 +35,8 @@ def log_probs(logits: Float[Array, "*batch vocab"], sampling: Sampling) -> Float
     In the order that `SampleConfig` documents; the likeliest character is never ruled out.
     """
     greedy = sampling.temperature == 0
-    scaled = logits / jnp.where(greedy, 1.0, sampling.temperature)
+    # colder than that makes no difference, and would overflow
+    scaled = logits / jnp.where(greedy, 1.0, jnp.maximum(sampling.temperature, 1e-30))
     top_k = jnp.where(greedy, 1, sampling.top_k)
     narrowed = (top_k > 0) | (sampling.top_p < 1) | (sampling.min_p > 0)
     kept = lax.cond(narrowed, partial(_narrow, top_k, sampling.top_p, sampling.min_p), lambda scaled: scaled, scaled)
@@ -53,7 +54,8 @@ def _narrow(
     probs = jax.nn.softmax(jnp.where(in_top_k, ranked, -jnp.inf), axis=-1)
     before = jnp.cumsum(probs, axis=-1) - probs  # the mass of all that is likelier
     # rank 0 is named since rounding could rule it out: its `before` is not always exactly 0
-    keep = (in_top_k & (before < top_p) & (probs >= min_p * probs[..., :1])) | (rank == 0)
+    in_top_p = (before < top_p) | (top_p == 1)  # rounded, `before` can be 1 while something is still to come
+    keep = (in_top_k & in_top_p & (probs >= min_p * probs[..., :1])) | (rank == 0)
     return jnp.take_along_axis(jnp.where(keep, ranked, -jnp.inf), jnp.argsort(order, axis=-1), axis=-1)
 
 
