@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from charnn.config import ModelConfig, TrainConfig
-from charnn.errors import CheckpointError
+from charnn.errors import CheckpointError, ConfigError
 from charnn.text.vocabulary import Vocabulary
 
 METRICS = "metrics.jsonl"
@@ -73,7 +73,7 @@ def read_run(folder: Path) -> RunRecord:
         raise CheckpointError(
             f"{folder} is not a run folder: it has no {_RECORD}. `charnn runs` lists those there are."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise CheckpointError(
             f"{path} cannot be read ({error}). It was damaged, or written by another version of charnn; restore it from"
             " a copy, or train again under another name."
