@@ -118,7 +118,7 @@ def make_train_step(model: ModelConfig, config: TrainConfig) -> TrainStep:
         # the average starts as the weights and lengthens, so that it never lingers on the random beginning
         decay = jnp.minimum(config.average_decay, (1 + step) / (10 + step))
         average = jax.tree.map(lambda mean, param: mean + (1 - decay) * (param - mean), state.average, params)
-        grad_norm = optax.global_norm(grads)
+        grad_norm = optax.tree.norm(grads)
         totals = Totals(
             steps=state.totals.steps + 1,
             nats_per_char=state.totals.nats_per_char + nats_per_char,
