@@ -102,6 +102,7 @@ class _Run:
         self.train_step = make_train_step(self.model, self.config)
         self.checkpoints = Checkpoints(folder)
         if self.checkpoints.is_empty:
+            forget_after(folder, -1)  # what was told before a kill that came before the first checkpoint
             if params is None:
                 params = init_params(self.model, len(self.vocabulary), key=jax.random.key(self.config.seed))
             self.state = init_train_state(self.model, self.config, params)
