@@ -70,8 +70,8 @@ class TrainConfig:
                 f"{' and '.join(lengths)} are both given; how long to train needs exactly one of them.", lengths[1]
             )
         for name in lengths:
-            _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
+            _require(0 < getattr(self, name) < float("inf"), name, getattr(self, name), "above 0 and finite")
+        _require(0 < self.learning_rate < float("inf"), "learning_rate", self.learning_rate, "above 0 and finite")
         _require(
             0 <= self.final_learning_rate <= 1,
             "final_learning_rate",
@@ -81,7 +81,7 @@ class TrainConfig:
         _require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "0 or more steps")
         _require(0 <= self.beta1 < 1, "beta1", self.beta1, "at least 0 and below 1")
         _require(0 <= self.beta2 < 1, "beta2", self.beta2, "at least 0 and below 1")
-        _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or more")
+        _require(0 <= self.weight_decay < float("inf"), "weight_decay", self.weight_decay, "0 or more, and finite")
         _require(self.max_grad_norm > 0, "max_grad_norm", self.max_grad_norm, "above 0 (inf: never clip)")
         _require(
             0 <= self.average_decay < 1, "average_decay", self.average_decay, "at least 0 (no average) and below 1"
