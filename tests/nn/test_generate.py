@@ -150,6 +150,13 @@ def test_the_coldest_temperatures_are_greedy(temperature):
     np.testing.assert_array_equal(np.exp(distribution(-logits, PLAIN._replace(temperature=temperature))), np.eye(6)[0])
 
 
+@pytest.mark.parametrize("top_p", [1e-6, 1e-30, 1e-60])
+def test_the_least_mass_there_is_keeps_the_likeliest(top_p):
+    logits = np.random.default_rng(0).normal(size=(50, 67)).astype(np.float32)
+    probs = np.exp(distribution(logits, PLAIN._replace(top_p=top_p)))
+    np.testing.assert_array_equal(probs, np.eye(67)[logits.argmax(-1)])
+
+
 def test_the_hottest_temperature_is_uniform():
     logits = np.array([-50.0, 3.0, 80.0, 1.0, 2.0, 79.0], np.float32)
     np.testing.assert_allclose(np.exp(distribution(logits, PLAIN._replace(temperature=1e30))), np.full(6, 1 / 6), 1e-5)
