@@ -3,7 +3,6 @@
 import json
 import secrets
 import sys
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -52,7 +51,7 @@ WHAT, HOW = "What is written", "How characters are drawn"
     help="The same seed writes the same text.  [default: a random one, which is told]",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE, not stdout."
+    "--out", type=click.File("wb", lazy=False), default="-", metavar="FILE", help="Write to FILE, not stdout."
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a line and text, with prompt, seed and settings."
@@ -80,7 +79,7 @@ def sample(
     min_p: float,
     greedy: bool,
     seed: int | None,
-    out: Path | None,
+    out: BinaryIO,
     as_json: bool,
     hide_prompt: bool,
     quiet: bool,
@@ -118,25 +117,20 @@ def sample(
     tell(f"{folder.name}, step {step:,}, seed {seed}")
 
     pieces = write(model, prompt, config, length=length, seed=seed, num=num, stop=stop)
-    with _open(out) as stream:
-        writer = TextWriter(stream)
-        shown_prompt = "" if hide_prompt else prompt
-        if num == 1 and not as_json:
-            writer.write(shown_prompt)
-            for (piece,) in pieces:
-                writer.write(piece)
-            if writer.is_terminal:
-                writer.write("\n")
-            return
-        texts = ["".join(parts) for parts in zip(*pieces, strict=True)] or [""] * num
-        for n, text in enumerate(texts):
-            if as_json:
-                settings = {"temperature": config.temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
-                line = {"run": folder.name, "step": step, "prompt": prompt, "text": text, "seed": seed, "stream": n}
-                writer.write(json.dumps(line | settings) + "\n")
-            else:
-                writer.write(f"{shown_prompt}{text}\n" + ("\n" if n < num - 1 else ""))
-
-
-def _open(out: Path | None) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdout.buffer) if out is None else out.open("wb")
+    writer = TextWriter(out)
+    shown_prompt = "" if hide_prompt else prompt
+    if num == 1 and not as_json:
+        writer.write(shown_prompt)
+        for (piece,) in pieces:
+            writer.write(piece)
+        if writer.is_terminal:
+            writer.write("\n")
+        return
+    texts = ["".join(parts) for parts in zip(*pieces, strict=True)] or [""] * num
+    for n, text in enumerate(texts):
+        if as_json:
+            settings = {"temperature": config.temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
+            line = {"run": folder.name, "step": step, "prompt": prompt, "text": text, "seed": seed, "stream": n}
+            writer.write(json.dumps(line | settings) + "\n")
+        else:
+            writer.write(f"{shown_prompt}{text}\n" + ("\n" if n < num - 1 else ""))

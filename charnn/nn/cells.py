@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from charnn.config import CellName
+from charnn.nn.kernels import gru_scan, lstm_scan, rnn_scan
 
 
 class LayerParams(NamedTuple):
@@ -88,17 +89,22 @@ def rnn_step(
 
 
 class Cell(NamedTuple):
-    """A kind of cell: how many gates stand side by side in its weights, what it remembers, and its step."""
+    """A kind of cell."""
 
     num_gates: int
+    """Gates side by side in its weights."""
     state_type: Any
+    """What it remembers, a NamedTuple."""
     step: Callable[..., tuple[Any, Array]]
+    """One time step."""
+    kernel: Callable[..., tuple[Array, ...]]
+    """The same over a whole sequence, fast: `(weight_hh, projected, *state) -> (outputs, *state)`."""
 
 
 CELLS: dict[CellName, Cell] = {
-    "lstm": Cell(4, LSTMState, lstm_step),
-    "gru": Cell(3, GRUState, gru_step),
-    "rnn": Cell(1, RNNState, rnn_step),
+    "lstm": Cell(4, LSTMState, lstm_step, lstm_scan),
+    "gru": Cell(3, GRUState, gru_step, gru_scan),
+    "rnn": Cell(1, RNNState, rnn_step, rnn_scan),
 }
 
 

@@ -1,11 +1,9 @@
 """The language model: one-hot characters, a stack of recurrent layers, a softmax over the next character."""
 
-from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from charnn.config import ModelConfig
@@ -108,7 +106,7 @@ def forward(
     *,
     dropout_key: PRNGKeyArray | None = None,
 ) -> tuple[State, Float[Array, "seq_len batch vocab"]]:
-    """Read a whole sequence, layer by layer, each with `lax.scan` over its time steps.
+    """Read a whole sequence, layer by layer, each by its cell's kernel.
 
     The same as `step` for every character in turn, but the input projections of a layer are one matmul. With a
     `dropout_key`, each layer's output is dropped out, with one mask for the whole sequence (Gal and Ghahramani 2016).
@@ -117,8 +115,8 @@ def forward(
     states = []
     projected = _project_characters(params.layers[0], ids)
     for layer, (layer_params, layer_state) in enumerate(zip(params.layers, state, strict=True)):
-        layer_state, outputs = lax.scan(partial(cell.step, layer_params), layer_state, projected)
-        states.append(layer_state)
+        outputs, *last = cell.kernel(layer_params.weight_hh, projected, *layer_state)
+        states.append(cell.state_type(*last))
         if dropout_key is not None and config.dropout > 0:
             outputs = _dropout(outputs, config.dropout, key=jax.random.fold_in(dropout_key, layer))
         if layer + 1 < config.num_layers:
