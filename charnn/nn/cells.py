@@ -108,20 +108,29 @@ CELLS: dict[CellName, Cell] = {
 }
 
 
-def init_layer(cell: CellName, input_size: int, hidden_size: int, *, key: PRNGKeyArray) -> LayerParams:
-    """Fresh weights, uniform in ±1/√hidden_size (PyTorch's `nn.LSTM`), biases zero.
+def init_layer(
+    cell: CellName, input_size: int, hidden_size: int, *, active_inputs: int, key: PRNGKeyArray
+) -> LayerParams:
+    """Fresh weights, for an input of which `active_inputs` numbers are not zero at once (1 if it is one-hot).
 
-    The LSTM's forget bias is 1, so that a new net remembers (Jozefowicz et al. 2015).
+    W_ih is normal with standard deviation 2/√active_inputs: scaled by the width of a one-hot input instead, as is
+    usual, the characters would hardly be heard, and a run would begin with some hundred steps of learning their
+    frequencies alone (`tests/benchmarks/initialisation.py` measures it). Each gate's part of W_hh is orthogonal
+    (Saxe et al. 2014). Biases are zero but the LSTM's forget bias, which is 1, so that a new net remembers
+    (Jozefowicz et al. 2015).
     """
-    width = CELLS[cell].num_gates * hidden_size
+    num_gates = CELLS[cell].num_gates
     key_ih, key_hh = jax.random.split(key)
-    bound = hidden_size**-0.5
-    bias = jnp.zeros(width)
+    orthogonal = jax.nn.initializers.orthogonal()
+    bias = jnp.zeros(num_gates * hidden_size)
     if cell == "lstm":
         bias = bias.at[hidden_size : 2 * hidden_size].set(1.0)
     return LayerParams(
-        weight_ih=jax.random.uniform(key_ih, (input_size, width), minval=-bound, maxval=bound),
-        weight_hh=jax.random.uniform(key_hh, (hidden_size, width), minval=-bound, maxval=bound),
+        weight_ih=jax.random.normal(key_ih, (input_size, num_gates * hidden_size)) * 2 * active_inputs**-0.5,
+        weight_hh=jnp.concatenate(
+            [orthogonal(gate_key, (hidden_size, hidden_size)) for gate_key in jax.random.split(key_hh, num_gates)],
+            axis=-1,
+        ),
         bias=bias,
     )
 

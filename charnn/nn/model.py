@@ -32,14 +32,14 @@ class Model(NamedTuple):
 
 def init_params(config: ModelConfig, vocab_size: int, *, key: PRNGKeyArray) -> Params:
     """Fresh weights for an alphabet of `vocab_size` characters."""
+    size = config.hidden_size
     keys = jax.random.split(key, config.num_layers + 1)
-    bound = config.hidden_size**-0.5
+    first = init_layer(config.cell, vocab_size, size, active_inputs=1, key=keys[0])
+    later = [init_layer(config.cell, size, size, active_inputs=size, key=layer_key) for layer_key in keys[1:-1]]
+    bound = size**-0.5
     return Params(
-        layers=tuple(
-            init_layer(config.cell, config.hidden_size if layer else vocab_size, config.hidden_size, key=keys[layer])
-            for layer in range(config.num_layers)
-        ),
-        weight_out=jax.random.uniform(keys[-1], (config.hidden_size, vocab_size), minval=-bound, maxval=bound),
+        layers=(first, *later),
+        weight_out=jax.random.uniform(keys[-1], (size, vocab_size), minval=-bound, maxval=bound),
         bias_out=jnp.zeros(vocab_size),
     )
 
