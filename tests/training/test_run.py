@@ -17,6 +17,7 @@ from charnn.config import CELLS, ModelConfig, SampleConfig, TrainConfig
 from charnn.errors import CorpusError, TrainingError
 from charnn.nn.generate import Sampling, generate, read_prompt
 from charnn.nn.model import Model, init_params
+from charnn.text.batches import Streams
 from charnn.text.vocabulary import Vocabulary
 from charnn.training.checkpoint import Checkpoints, load_params
 from charnn.training.evaluation import bits_per_char
@@ -196,6 +197,27 @@ def test_samples_come_at_log_spaced_steps(tmp_path):
     config = TrainConfig(steps=110, seq_len=4, batch_size=1, eval_every=1000, sample_length=2, log_every=50)
     events = list(begin(tmp_path / "run", "abcd" * 20, ModelConfig("rnn", 4, 1), config))
     assert [event.step for event in of(Sampled, events)] == [0, 1, 2, 5, 10, 20, 50, 100, 110]
+
+
+def test_each_step_reads_its_batch_and_each_epoch_begins_without_memory(tmp_path, monkeypatch):
+    given = []
+
+    def make(model, config):
+        train_step = cached_train_step(model, config)
+
+        def recorded(state, inputs, targets, step, rate, starts_epoch):
+            given.append((inputs, targets, int(step), bool(starts_epoch)))
+            return train_step(state, inputs, targets, step, rate, starts_epoch)
+
+        return recorded
+
+    monkeypatch.setattr(run_module, "make_train_step", make)
+    list(begin(tmp_path / "run"))
+    streams = Streams(ids_of(TEXT)[: int(0.9 * len(TEXT))], batch_size=4, seq_len=8, seed=0)
+    assert [step for _, _, step, _ in given] == list(range(25))
+    assert [step for _, _, step, starts_epoch in given if starts_epoch] == [0, 11, 22]
+    for inputs, targets, step, _ in given:
+        np.testing.assert_array_equal((inputs, targets), streams.batch(step))
 
 
 def test_lengths_are_given_in_steps_or_epochs(tmp_path):
