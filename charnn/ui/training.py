@@ -178,8 +178,8 @@ class LiveView(QuietView):
         """Leave one line of the sample above the panel."""
         line = " ".join(printable(event.text).split())
         caption = f"step {event.step:>6,}  {bits(event.bits_per_char)} bpc  "
-        text = Text(caption, style="dim", no_wrap=True, overflow="ellipsis")
-        text.append(line, style="not dim")
+        text = Text(caption, style="dim").append(line, style="not dim")
+        text.truncate(self.console.width, overflow="ellipsis")
         self.console.print(text)
 
     def _panel(self) -> RenderableType:
