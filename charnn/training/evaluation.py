@@ -43,18 +43,15 @@ def bits_per_char(config: ModelConfig, params: Params, ids: Ids) -> float:
     lead_in = LEAD_IN if num_streams > 1 else 0
     num_windows = math.ceil((lead_in + part) / WINDOW)
 
-    offsets = np.arange(num_windows * WINDOW)[:, None] - lead_in
-    positions = offsets + np.arange(num_streams) * part  # [time, stream], the index of the input character
-    counted = (offsets >= 0) & (offsets < part) & (positions < num_targets)
-    positions = positions.clip(0, num_targets - 1)
-    inputs, targets = ids[positions], ids[positions + 1]
-
     state = initial_state(config, num_streams)
-    total_nats = []
+    window_nats = []
     for start in range(0, num_windows * WINDOW, WINDOW):
         if start == lead_in:
             state = jax.tree.map(lambda layer: layer.at[0].set(0.0), state)
-        window = slice(start, start + WINDOW)
-        state, window_nats = _score(config, params, state, inputs[window], targets[window], counted[window])
-        total_nats.append(window_nats)
-    return float(np.sum(jax.device_get(total_nats), dtype=np.float64)) / num_targets / math.log(2)
+        offsets = np.arange(start, start + WINDOW)[:, None] - lead_in
+        positions = offsets + np.arange(num_streams) * part  # [time, stream], the index of the input character
+        counted = (offsets >= 0) & (offsets < part) & (positions < num_targets)
+        positions = positions.clip(0, num_targets - 1)
+        state, nats_here = _score(config, params, state, ids[positions], ids[positions + 1], counted)
+        window_nats.append(nats_here)
+    return float(np.sum(jax.device_get(window_nats), dtype=np.float64)) / num_targets / math.log(2)

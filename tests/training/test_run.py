@@ -418,6 +418,9 @@ def test_a_loss_that_is_not_finite_once_is_recovered_from(tmp_path, monkeypatch,
         for at, rate in rates:
             assert rate == pytest.approx(scale * learning_rate(CONFIG, at, at / 25), rel=1e-6)
     assert make.rates[failing][0] == back_to
+    after = events[events.index(recovered) :]
+    for event in of(Progressed, after):
+        assert event.learning_rate == pytest.approx(0.5 * learning_rate(CONFIG, event.step, event.step / 25))
     _, _, progress, (metrics, samples) = outcome(tmp_path / "run")
     assert (progress.learning_rate_scale, progress.recoveries) == (0.5, 1)
     assert [line["step"] for line in metrics] == [4, 8, 10, 12, 16, 20, 20, 24, 25], "each step is recorded once"
