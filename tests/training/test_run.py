@@ -42,11 +42,12 @@ CONFIG = TrainConfig(  # 11 steps an epoch, with a few characters to spare
     seq_len=8,
     batch_size=4,
     steps=25,
-    learning_rate=0.02,
+    learning_rate=0.05,
+    final_learning_rate=0.2,
     log_every=4,
     eval_every=10,
     sample_every=7,
-    sample_length=12,
+    sample_length=60,
     sample_prompt="the",
 )
 
@@ -184,7 +185,7 @@ def test_what_is_scored_and_sampled_is_what_is_kept(whole):
     vocabulary = record_of().vocabulary
     state, logits = read_prompt(Model(MODEL, vocabulary, params), "the")
     keys = jax.random.key(0)[None]
-    _, _, written = generate(MODEL, params, state, logits, Sampling.of(SampleConfig()), keys, 0, length=12)
+    _, _, written = generate(MODEL, params, state, logits, Sampling.of(SampleConfig()), keys, 0, length=60)
     assert vocabulary.decode(written[:, 0]) == of(Sampled, whole.events)[-1].text
 
 
