@@ -1,5 +1,6 @@
 """The language model: one-hot characters, a stack of recurrent layers, a softmax over the next character."""
 
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -30,6 +31,7 @@ class Model(NamedTuple):
     params: Params
 
 
+@partial(jax.jit, static_argnames=("config", "vocab_size"))
 def init_params(config: ModelConfig, vocab_size: int, *, key: PRNGKeyArray) -> Params:
     """Fresh weights for an alphabet of `vocab_size` characters."""
     size = config.hidden_size
