@@ -20,7 +20,7 @@ class ModelConfig:
 
     cell: CellName = "lstm"
     hidden_size: int = 512
-    num_layers: int = 2
+    num_layers: int = 1
     dropout: float = 0.3
 
     def __post_init__(self) -> None:
@@ -34,7 +34,8 @@ class ModelConfig:
 class TrainConfig:
     """How a model is trained. Raises `ConfigError` when out of range.
 
-    How long comes from exactly one of `epochs`, `steps` and `minutes`; with none given, `DEFAULT_EPOCHS`.
+    How long comes from exactly one of `epochs`, `steps` and `minutes`; with none given, it is `DEFAULT_EPOCHS` but at
+    least `DEFAULT_MIN_STEPS`, so that a short text is learned too.
     The learning rate rises over `warmup_steps` and falls along a cosine to `final_learning_rate` × `learning_rate`.
     """
 
@@ -43,7 +44,7 @@ class TrainConfig:
     epochs: float | None = None
     steps: int | None = None
     minutes: float | None = None
-    learning_rate: float = 2e-3
+    learning_rate: float = 6e-3
     final_learning_rate: float = 0.01
     warmup_steps: int = 100
     beta1: float = 0.9
@@ -60,6 +61,7 @@ class TrainConfig:
     log_every: int = 10
 
     DEFAULT_EPOCHS = 10.0
+    DEFAULT_MIN_STEPS = 300
 
     def __post_init__(self) -> None:
         _require(self.seq_len >= 1, "seq_len", self.seq_len, "at least 1 character")

@@ -3,6 +3,7 @@
 What a command needs of jax, Orbax and the rest is imported in its body: `charnn --help` loads none of it.
 """
 
+import errno
 from typing import Any
 
 import click
@@ -26,6 +27,25 @@ class _Group(click.Group):
             raise click.BadParameter(str(error), param_hint=f"'--{error.field.replace('_', '-')}'") from error
         except CharnnError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # click is quiet about a reader that has gone
+                raise
+            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            raise click.ClickException(
+                f"{what}. Nothing that was saved before is lost; mend this and try again."
+            ) from error
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise click.ClickException(
+                "This device has too little memory for that. Use a smaller --hidden-size, --batch-size or --seq-len (or"
+                " --num, when sampling), or another --device. Nothing that was saved before is lost."
+            ) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # jax's errors, which cannot be named without importing it, are RuntimeErrors that begin with XLA's status
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error) or "Out of memory" in str(error)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,6 +1,7 @@
 """Options that commands share, and help that is in groups."""
 
 import dataclasses
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,19 +71,26 @@ def find_run(checkpoints: Path, run: str | None) -> Path:
 
     Raises `CheckpointError` if there is no such run.
     """
-    from charnn.training.record import list_runs
+    from charnn.training.record import has_checkpoint, is_run, list_runs
 
     if run is not None:
-        named = checkpoints / run
-        folder = named if named.is_dir() else Path(run)
-        if folder.is_dir():
-            return folder
+        for folder in (checkpoints / run, Path(run)):
+            if is_run(folder):
+                return folder.resolve()
     runs = list_runs(checkpoints)
-    if run is None and runs:
-        return runs[0]
+    if run is None:
+        for folder in runs:
+            if has_checkpoint(folder):  # a run that has only just been made cannot write yet
+                return folder
     there = f"The runs there are: {', '.join(folder.name for folder in runs[:10])}." if runs else "It holds no run yet."
     wanted = "There is no run" if run is None else f"There is no run {run!r}"
     raise CheckpointError(
         f"{wanted} in {checkpoints}. {there} Make one with `charnn train`, or name another folder of runs with"
         " `--checkpoints DIR`."
     )
+
+
+def reference(folder: Path, checkpoints: Path) -> str:
+    """How to name a run in a command: as a shell takes it, and with the folder of runs where that is not the usual."""
+    elsewhere = "" if checkpoints == Path("checkpoints") else f" --checkpoints {shlex.quote(str(checkpoints))}"
+    return shlex.quote(folder.name) + elsewhere

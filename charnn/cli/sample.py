@@ -1,5 +1,6 @@
 """`charnn sample`: new text from a run."""
 
+import dataclasses
 import json
 import secrets
 import sys
@@ -10,6 +11,7 @@ import click
 
 from charnn.cli.options import GroupedCommand, GroupedOption, checkpoints_option, config_option, device_option, find_run
 from charnn.config import SampleConfig
+from charnn.errors import ConfigError
 
 WHAT, HOW = "What is written", "How characters are drawn"
 
@@ -36,7 +38,7 @@ WHAT, HOW = "What is written", "How characters are drawn"
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Texts to write, all at once.",
+    help="Texts to write at once; more than one are shown when all are complete.",
 )
 @config_option(SampleConfig, "temperature", HOW, "Below 1 is careful, above 1 is wild, 0 always takes the likeliest.")
 @config_option(SampleConfig, "top_k", HOW, "Only among the K likeliest; 0: all.", metavar="K")
@@ -50,9 +52,7 @@ WHAT, HOW = "What is written", "How characters are drawn"
     type=click.IntRange(0, 2**32 - 1),
     help="The same seed writes the same text.  [default: a random one, which is told]",
 )
-@click.option(
-    "--out", type=click.File("wb", lazy=False), default="-", metavar="FILE", help="Write to FILE, not stdout."
-)
+@click.option("--out", type=click.File("wb", lazy=True), default="-", metavar="FILE", help="Write to FILE, not stdout.")
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a line and text, with prompt, seed and settings."
 )
@@ -67,7 +67,10 @@ WHAT, HOW = "What is written", "How characters are drawn"
 )
 @checkpoints_option
 @device_option
+@click.pass_context
 def sample(
+    ctx: click.Context,
+    /,
     run: str | None,
     prompt: str,
     length: int,
@@ -88,14 +91,15 @@ def sample(
     device: str | None,
 ) -> None:
     """Write new text with RUN (a name or a folder; the newest run if left out)."""
+    if greedy and ctx.get_parameter_source("temperature") is click.core.ParameterSource.COMMANDLINE:
+        raise ConfigError("--greedy is temperature 0, so no other temperature can be given; leave one out.", "greedy")
     config = SampleConfig(0.0 if greedy else temperature, top_k, top_p, min_p)
 
     from charnn.nn.device import select_device
     from charnn.nn.model import Model
-    from charnn.text.corpus import decode_bytes
+    from charnn.text.corpus import decode_bytes, examples
     from charnn.training.checkpoint import load_params
     from charnn.training.record import read_run
-    from charnn.ui.format import printable
     from charnn.ui.writing import TextWriter
     from charnn.writing.sampling import sample as write
 
@@ -111,7 +115,7 @@ def sample(
 
     prompt = decode_bytes(sys.stdin.buffer.read() if prompt == "-" else prompt.encode("utf-8", "surrogateescape"))
     if unseen := record.vocabulary.unknown_characters(prompt):
-        tell(f"The run never saw {printable(' '.join(unseen))} of the prompt; it reads them as unknown characters.")
+        tell(f"The run never saw {examples(unseen)} of the prompt; such characters are read as unknown.")
     if seed is None:
         seed = secrets.randbits(32)
     tell(f"{folder.name}, step {step:,}, seed {seed}")
@@ -129,8 +133,8 @@ def sample(
     texts = ["".join(parts) for parts in zip(*pieces, strict=True)] or [""] * num
     for n, text in enumerate(texts):
         if as_json:
-            settings = {"temperature": config.temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
-            line = {"run": folder.name, "step": step, "prompt": prompt, "text": text, "seed": seed, "stream": n}
-            writer.write(json.dumps(line | settings) + "\n")
+            line = {"run": folder.name, "checkpoint": checkpoint, "step": step, "seed": seed, "stream": n}
+            line |= {"prompt": prompt, "text": text, "length": length, "stop": stop}
+            writer.write(json.dumps(line | dataclasses.asdict(config)) + "\n")
         else:
             writer.write(f"{shown_prompt}{text}\n" + ("\n" if n < num - 1 else ""))

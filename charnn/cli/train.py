@@ -1,11 +1,13 @@
 """`charnn train`: a run, from a text to a folder of checkpoints and samples."""
 
 import dataclasses
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -21,13 +23,12 @@ from charnn.cli.options import (
     config_option,
     device_option,
     find_run,
+    reference,
 )
 from charnn.config import CELLS, ModelConfig, TrainConfig
 from charnn.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
-    from charnn.nn.model import Params
-    from charnn.text.corpus import Corpus
     from charnn.training.record import RunRecord
 
 NET, LENGTH, LEARNING, WATCHING, RUN = "The net", "How long", "Learning", "Watching", "The run"
@@ -42,7 +43,12 @@ TRAIN_FIELDS = tuple(field.name for field in dataclasses.fields(TrainConfig))
 @config_option(ModelConfig, "num_layers", NET, "Layers, one upon the other.")
 @config_option(ModelConfig, "dropout", NET, "Share of each layer's output that is dropped in training.")
 @config_option(
-    TrainConfig, "epochs", LENGTH, f"Times through the text.  [default: {TrainConfig.DEFAULT_EPOCHS:g}]", type=float
+    TrainConfig,
+    "epochs",
+    LENGTH,
+    f"Times through the text.  [default: {TrainConfig.DEFAULT_EPOCHS:g}, of at least"
+    f" {TrainConfig.DEFAULT_MIN_STEPS} batches in all]",
+    type=float,
 )
 @config_option(TrainConfig, "steps", LENGTH, "Batches, instead.", type=int)
 @config_option(TrainConfig, "minutes", LENGTH, "Wall time, instead: the schedule is fitted to it.", type=float)
@@ -81,6 +87,15 @@ TRAIN_FIELDS = tuple(field.name for field in dataclasses.fields(TrainConfig))
     metavar="DIR",
     help="Folder that is searched for the text before the network.",
 )
+@click.option(
+    "--index-url",
+    cls=GroupedOption,
+    group=WHERE,
+    envvar="PIP_INDEX_URL",
+    show_envvar=True,
+    metavar="URL",
+    help="Package index that texts are fetched from.  [default: pip's]",
+)
 @checkpoints_option
 @device_option
 @click.pass_context
@@ -92,6 +107,7 @@ def train(
     resume: str | None,
     init_from: str | None,
     mirror: Path | None,
+    index_url: str | None,
     checkpoints: Path,
     device: str | None,
     quiet: bool,
@@ -114,22 +130,28 @@ def train(
         raise ConfigError("A run that is resumed keeps its name and its weights; leave this out.", other)
 
     from charnn.nn.device import select_device
-    from charnn.training.record import RunRecord, create_run
+    from charnn.text.corpus import read_corpus
+    from charnn.training.record import RunRecord, create_run, read_run
     from charnn.training.run import run
+    from charnn.training.start import inherit, new_folder, read_same_text, require_same_settings
     from charnn.ui.training import training_view
 
+    locate = partial(_locate, mirror=mirror, index_url=index_url, quiet=quiet)
     device_name = select_device(device)
     params = None
     if resume is not None:
         folder = find_run(checkpoints, resume)
-        record, text = _resumed(folder, given, corpus, mirror, quiet)
+        record = read_run(folder)
+        require_same_settings(folder, record, given)
+        text = read_same_text(folder, record, _path_of(record, corpus, locate))
     else:
-        path, corpus_name = _locate(corpus or "shakespeare", mirror, quiet)
-        text = _read(path, corpus_name)
+        path, corpus_name = locate("shakespeare" if corpus is None else corpus)
+        text = read_corpus(path, corpus_name)
         if init_from is not None:
             source = find_run(checkpoints, init_from)
-            model, text, params = _inherited(source, given, model, text, config.seed)
-        folder = checkpoints / (name or _free_name(checkpoints, f"{text.name}-{model.cell}"))
+            dropout = given.get("dropout", read_run(source).model.dropout)
+            model, text, params = inherit(source, given, dropout, text, config.seed)
+        folder = new_folder(checkpoints, name, f"{text.name}-{model.cell}")
         record = RunRecord(
             model=model,
             train=config,
@@ -141,127 +163,62 @@ def train(
             charnn_version=__version__,
             init_from=init_from,
         )
-    for remark in text.remarks:
-        click.echo(f"{record.corpus_path}: {remark}", err=True)
-    if resume is None:
         create_run(folder, record)
+    for remark in text.remarks:
+        click.echo(f"{record.corpus_name}: {remark}", err=True)
 
     net = f"{record.model.cell} {record.model.num_layers} × {record.model.hidden_size}"
     title = f"{folder.name}: {net} on {record.corpus_name}, {device_name}"
-    with _stoppable() as stop, training_view(folder.name, title, quiet=quiet) as view:
+    with _stoppable() as stop, training_view(reference(folder, checkpoints), title, quiet=quiet) as view:
         for event in run(folder, record, text.ids, params=params, stop=stop):
             view.show(event)
 
 
-def _locate(corpus: str, mirror: Path | None, quiet: bool) -> tuple[Path, str | None]:
+def _locate(corpus: str, *, mirror: Path | None, index_url: str | None, quiet: bool) -> tuple[Path, str | None]:
     """The file of a corpus, fetched if need be, and its name in the catalogue, if it has one."""
-    from charnn.text.catalogue import find, text_folder
+    from charnn.text.catalogue import find, manifest_folder, manifests, text_folder
     from charnn.text.fetch import fetch
     from charnn.ui.fetching import fetch_view
 
     manifest = find(corpus)
-    if manifest is None:
-        return Path(corpus), None
-    with fetch_view(f"{manifest.title} ({manifest.licence})", quiet=quiet) as progress:
-        return fetch(manifest, folder=text_folder(), mirror=mirror, progress=progress), manifest.name
-
-
-def _read(path: Path, name: str | None) -> "Corpus":
-    from charnn.text.catalogue import manifest_folder, manifests
-    from charnn.text.corpus import read_corpus
-
-    if name is None and not path.exists() and path.parent == Path():
+    if manifest is not None:
+        with fetch_view(manifest.title, manifest.licence, quiet=quiet) as progress:
+            path = fetch(manifest, folder=text_folder(), mirror=mirror, index_url=index_url, progress=progress)
+        return path, manifest.name
+    if not Path(corpus).exists() and "/" not in corpus:
         known = ", ".join(manifests([manifest_folder()]))
         raise CorpusError(
-            f"{path} is neither a file nor a text that charnn knows by name ({known}). Check the spelling, or give the"
-            " path of a text file."
+            f"{corpus!r} is neither a file nor a text that charnn knows by name ({known}). Check the spelling, or give"
+            " the path of a text file."
         )
-    return read_corpus(path, name)
+    return Path(corpus), None
 
 
-def _resumed(
-    folder: Path, given: dict[str, Any], corpus: str | None, mirror: Path | None, quiet: bool
-) -> tuple["RunRecord", "Corpus"]:
-    """What the run in `folder` is, and its text; refuses flags and texts that are not the run's."""
-    from charnn.training.record import read_run
+def _path_of(record: "RunRecord", corpus: str | None, locate: Callable[[str], tuple[Path, str | None]]) -> Path:
+    """Where the text of a run is now: where `corpus` says, where it was, or where it can be fetched again."""
+    from charnn.text.catalogue import find
 
-    record = read_run(folder)
-    settings = dataclasses.asdict(record.model) | dataclasses.asdict(record.train)
-    for field, value in given.items():
-        if settings[field] != value:
-            raise ConfigError(
-                f"{folder.name} is being trained with {field} {settings[field]}, not {value}, and a resumed run goes on"
-                f" exactly as it began. Leave the flag out, or begin a new run with `--init-from {folder.name}`.",
-                field,
-            )
-    if corpus is None and Path(record.corpus_path).exists():
-        path = Path(record.corpus_path)
-    else:
-        path, _ = _locate(corpus or record.corpus_name, mirror, quiet)
-    if not path.exists():
-        raise CorpusError(
-            f"The text of {folder.name} is no longer at {record.corpus_path}. Name the file where it is now, before"
-            " `--resume`."
-        )
-    from charnn.text.corpus import read_corpus
-
-    text = read_corpus(path, record.corpus_name, record.vocabulary)
-    if text.sha256 != record.corpus_sha256:
-        raise CorpusError(
-            f"{path} is not the text that {folder.name} was trained on: its sha256 is {text.sha256[:12]}…, that of the"
-            f" run's text {record.corpus_sha256[:12]}…. Put the text back, or begin a new run with"
-            f" `--init-from {folder.name}`."
-        )
-    return record, text
-
-
-def _inherited(
-    source: Path, given: dict[str, Any], model: ModelConfig, text: "Corpus", seed: int
-) -> tuple[ModelConfig, "Corpus", "Params"]:
-    """A net of the shape of the run `source` with its weights, for the characters of both its text and `text`."""
-    import jax
-
-    from charnn.nn.model import init_params, transplant
-    from charnn.training.checkpoint import load_params
-    from charnn.training.record import read_run
-
-    record = read_run(source)
-    for field in ("cell", "hidden_size", "num_layers"):
-        if field in given and given[field] != getattr(record.model, field):
-            raise ConfigError(
-                f"{source.name} has {field} {getattr(record.model, field)}, not {given[field]}, and its weights fit no"
-                " other net. Leave the flag out, or train a new run without --init-from.",
-                field,
-            )
-    model = dataclasses.replace(record.model, dropout=given.get("dropout", record.model.dropout))
-    vocabulary = record.vocabulary.extended(text.vocabulary)
-    ids = vocabulary.encode(text.vocabulary.characters)[text.ids]
-    weights, _ = load_params(source, "best", model, len(record.vocabulary))
-    fresh = init_params(model, len(vocabulary), key=jax.random.key(seed))
-    return model, dataclasses.replace(text, vocabulary=vocabulary, ids=ids), transplant(fresh, weights)
-
-
-def _free_name(checkpoints: Path, stem: str) -> str:
-    """`stem`, or the first of stem-2, stem-3, … that no run has."""
-    name, n = stem, 1
-    while (checkpoints / name).exists():
-        n += 1
-        name = f"{stem}-{n}"
-    return name
+    if corpus is not None:
+        return locate(corpus)[0]
+    manifest = find(record.corpus_name)
+    if Path(record.corpus_path).exists() or manifest is None or manifest.sha256 != record.corpus_sha256:
+        return Path(record.corpus_path)
+    return locate(record.corpus_name)[0]
 
 
 @contextmanager
-def _stoppable() -> Iterator[Any]:
+def _stoppable() -> Iterator[Callable[[], bool]]:
     """Ctrl-C or SIGTERM once: the yielded function says so from then on. Twice: stop at once."""
     asked = False
 
     def ask(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
-            click.echo("\nStopped at once; the last checkpoint is intact.", err=True)
-            sys.exit(128 + number)
+            show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a live view hides it
+            os.write(2, f"{show_cursor}\nStopped at once; the last checkpoint is intact.\n".encode())
+            os._exit(128 + number)  # an exception could be raised within a compilation, which does not survive it
         asked = True
-        click.echo("\nStopping after this step; once more stops at once.", err=True)
+        os.write(2, b"\nStopping after this step; once more stops at once.\n")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -20,7 +20,7 @@ def select_device(name: str | None) -> str:
         extra = EXTRAS.get(name or "")
         install = f" An installation that reaches one is `pip install 'charnn[{extra}]'`." if extra else ""
         raise ConfigError(
-            f"device is {name!r}, but jax finds no such device here ({str(error).splitlines()[0]}).{install}"
+            f"jax finds no {name or 'device'} here ({str(error).splitlines()[0]}).{install}"
             " `--device cpu` runs everywhere.",
             "device",
         ) from error

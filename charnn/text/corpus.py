@@ -49,6 +49,12 @@ def decode_bytes(data: bytes) -> str:
     return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape").replace("\r\n", "\n")
 
 
+def examples(characters: str) -> str:
+    """The first ten of `characters` as a sentence can name them."""
+    shown = " ".join(one if one.isprintable() else ascii(one) for one in characters[:10])
+    return shown + " …" * (len(characters) > 10)
+
+
 def encode_text(text: str) -> bytes:
     """The bytes of `text`: UTF-8, and an escaped byte as itself. Undoes `decode_bytes`, bar a mark and CRLFs."""
     return text.encode("utf-8", "surrogateescape")
@@ -210,13 +216,13 @@ def _check(path: Path, reading: _Reading, counts: npt.NDArray[np.int64]) -> None
     """Refuse a file that is not a text, or too short to learn from."""
     if reading.num_bytes == 0:
         raise CorpusError(f"{path} is empty, but a text of at least 2 characters is needed. Use another file.")
+    wide = next((name for mark, name in _WIDE_ENCODINGS.items() if reading.first_bytes.startswith(mark)), None)
+    if wide is not None:
+        raise CorpusError(
+            f"{path} is {wide}, by its byte-order mark, but UTF-8 is needed."
+            f" Convert it: iconv -f {wide} -t UTF-8 {path.name} > utf8-{path.name}"
+        )
     if reading.num_nul:
-        wide = next((name for mark, name in _WIDE_ENCODINGS.items() if reading.first_bytes.startswith(mark)), None)
-        if wide is not None:
-            raise CorpusError(
-                f"{path} is {wide}, by its byte-order mark, but UTF-8 is needed."
-                f" Convert it: iconv -f {wide} -t UTF-8 {path.name} > utf8-{path.name}"
-            )
         raise CorpusError(
             f"{path} is not a text: {_number(reading.num_nul, 'byte is', 'bytes are')} NUL, the first at offset"
             f" {reading.first_nul}. Use a plain text file in UTF-8; if this is a text in another encoding, convert it."
@@ -249,10 +255,9 @@ def _unknown_remarks(counts: npt.NDArray[np.int64], vocabulary: Vocabulary) -> l
     if not counts.any():
         return []
     unknown = text_of(np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)].astype(np.uint32))
-    examples = " ".join(ascii(character) if not character.isprintable() else character for character in unknown[:10])
     return [
         f"{_number(int(counts.sum()), 'character is', 'characters are')} not in the vocabulary"
-        f" ({len(unknown):,} different: {examples}{' …' * (len(unknown) > 10)}) and read as unknown."
+        f" ({len(unknown):,} different: {examples(unknown)}) and read as unknown."
     ]
 
 

@@ -6,7 +6,7 @@ sampling needs), `training` (the rest of the training state) and `progress` (pla
 """
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -17,6 +17,7 @@ from charnn.config import ModelConfig
 from charnn.errors import CheckpointError
 from charnn.nn.model import Params, abstract_params
 from charnn.training.optimiser import TrainState
+from charnn.training.record import has_checkpoint
 
 Which = Literal["best", "last"]
 T = TypeVar("T")
@@ -88,11 +89,12 @@ class Checkpoints:
         step = progress.step
         # the best first: were it second, a kill between the two would lose it; now the step is only done again
         if progress.best_step == step and self._best.latest_step() != step:
-            self._best.save(step, args=ocp.args.Composite(params=ocp.args.StandardSave(state.average)))
+            _save(self._best, step, ocp.args.Composite(params=ocp.args.StandardSave(state.average)))
         if self._last.latest_step() != step:
-            self._last.save(
+            _save(
+                self._last,
                 step,
-                args=ocp.args.Composite(
+                ocp.args.Composite(
                     params=ocp.args.StandardSave(state.average),
                     training=ocp.args.StandardSave(_without_average(state)),
                     progress=ocp.args.JsonSave(asdict(progress)),
@@ -107,7 +109,13 @@ class Checkpoints:
             progress=ocp.args.JsonRestore(),
         )
         items = _restore(self._last, self._folder / "last", args)
-        return items.training._replace(average=items.params), Progress(**items.progress)
+        progress = _progress(items.progress, self._last.latest_step(), self._folder / "last")
+        for step in self._best.all_steps():
+            if step > progress.step:  # saved by a run that was killed before its `last`; it will be found again
+                self._best.delete(step)
+        if self._best.latest_step() is None:
+            progress = replace(progress, best_step=None, best_bits_per_char=None)
+        return items.training._replace(average=items.params), progress
 
 
 def load_params(folder: Path, which: Which, config: ModelConfig, vocab_size: int) -> tuple[Params, int]:
@@ -116,22 +124,35 @@ def load_params(folder: Path, which: Which, config: ModelConfig, vocab_size: int
     `best` is `last` in a run without validation. Raises `CheckpointError` if there is none or it cannot be read.
     """
     where = folder / which
-    if which == "best" and not _has_checkpoint(where):
+    if not has_checkpoint(folder, which):
+        if not has_checkpoint(folder):
+            raise CheckpointError(
+                f"{folder} holds no checkpoint: {folder / 'last'} has none, but a run writes its first when training"
+                f" starts. Train it with `charnn train --resume {folder.name}`, or name another run."
+            )
         where = folder / "last"
-    if not _has_checkpoint(where):
+    with _manager(where, read_only=True) as manager:
+        args = ocp.args.Composite(params=ocp.args.StandardRestore(_here(abstract_params(config, vocab_size))))
+        params: Params = _restore(manager, where, args).params
+        return params, manager.latest_step() or 0
+
+
+def _save(manager: ocp.CheckpointManager, step: int, args: ocp.args.Composite) -> None:
+    if not manager.save(step, args=args):
         raise CheckpointError(
-            f"{folder} holds no checkpoint: {where} has none. A run writes its first one when training starts;"
-            " train it again, or name another run (`charnn runs` lists them)."
+            f"Step {step} cannot be saved in {manager.directory}, which holds step {manager.latest_step()}. Something"
+            " else has written there; begin a new run."
         )
-    manager = _manager(where, read_only=True)
-    args = ocp.args.Composite(params=ocp.args.StandardRestore(_here(abstract_params(config, vocab_size))))
-    step = manager.latest_step()
-    params: Params = _restore(manager, where, args).params
-    return params, step or 0
 
 
-def _has_checkpoint(folder: Path) -> bool:
-    return folder.is_dir() and any(child.name.isdigit() for child in folder.iterdir())
+def _progress(content: Any, step: int | None, where: Path) -> Progress:
+    names = {field.name for field in fields(Progress)}
+    if not isinstance(content, dict) or content.keys() != names or content["step"] != step:
+        raise CheckpointError(
+            f"The checkpoint in {where} does not say how far the run had come. It was damaged, or written by another"
+            " version of charnn: put it back from a copy, or train again under another name."
+        )
+    return Progress(**content)
 
 
 def _restore(manager: ocp.CheckpointManager, where: Path, args: ocp.args.Composite) -> Any:
@@ -140,6 +161,6 @@ def _restore(manager: ocp.CheckpointManager, where: Path, args: ocp.args.Composi
     except Exception as error:  # Orbax and TensorStore raise whatever a damaged file makes them raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise CheckpointError(
-            f"The checkpoint in {where} cannot be read ({reason}). Its files are damaged or were changed; restore them"
-            " from a copy, or train again under another name."
+            f"The checkpoint in {where} cannot be read ({reason}). Its files are damaged or were changed: put them back"
+            " from a copy, sample from the other (`--checkpoint last` or `best`), or train again under another name."
         ) from error

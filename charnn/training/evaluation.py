@@ -32,10 +32,11 @@ def _score(
 
 
 def bits_per_char(config: ModelConfig, params: Params, ids: Ids) -> float:
-    """Mean −log₂ p of `ids[1:]`, each given all that stands before it in `ids`; `ids` has at least 2 characters.
+    """Mean −log₂ p of `ids[1:]`, each given what stands before it in `ids`; `ids` has at least 2 characters.
 
-    The text is read as up to 64 streams at once. Each begins 256 characters before its own part, with an empty state,
-    and counts nothing until its part begins; the first part begins with the empty state itself.
+    A long text is read as up to 64 streams at once, the state carried through each. Each begins 256 characters before
+    its own part, with an empty state, and counts nothing until its part begins, so that every character is predicted
+    from at least the 256 before it; the first part begins with the empty state itself.
     """
     num_targets = len(ids) - 1
     num_streams = min(MAX_STREAMS, max(1, num_targets // MIN_STREAM))

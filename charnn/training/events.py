@@ -65,8 +65,8 @@ class Sampled:
 
     step: int
     chars: int
-    bits_per_char: float | None
-    """The validation score last measured; None before the first."""
+    val_bits_per_char: float | None
+    """The score last measured; None before the first."""
     prompt: str
     text: str
 

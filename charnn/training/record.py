@@ -7,9 +7,12 @@ written in ASCII.
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
+
+from filelock import FileLock, Timeout
 
 from charnn.config import ModelConfig, TrainConfig
 from charnn.errors import CheckpointError, ConfigError
@@ -18,6 +21,7 @@ from charnn.text.vocabulary import Vocabulary
 METRICS = "metrics.jsonl"
 SAMPLES = "samples.jsonl"
 _RECORD = "run.json"
+_LOCK = ".lock"
 Config = TypeVar("Config", ModelConfig, TrainConfig)
 
 
@@ -84,11 +88,38 @@ def _config(kind: type[Config], values: Mapping[str, Any]) -> Config:
     return kind(**{field.name: values[field.name] for field in fields(kind)})
 
 
+def has_checkpoint(folder: Path, which: Literal["best", "last"] = "last") -> bool:
+    """Whether the run has saved its `last` weights, or its `best`."""
+    where = folder / which
+    return where.is_dir() and any(child.name.isdigit() for child in where.iterdir())
+
+
+@contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Keep other processes from training the run meanwhile. Raises `CheckpointError` if one does."""
+    lock = FileLock(folder / _LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise CheckpointError(
+            f"{folder} is being trained by another process. Wait until it ends, or stop it first."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_run(folder: Path) -> bool:
+    """Whether `folder` is a run folder."""
+    return (folder / _RECORD).is_file()
+
+
 def list_runs(checkpoints: Path) -> list[Path]:
     """The run folders in `checkpoints`, the one that was trained most recently first."""
     if not checkpoints.is_dir():
         return []
-    runs = [child for child in checkpoints.iterdir() if (child / _RECORD).is_file()]
+    runs = [child for child in checkpoints.iterdir() if is_run(child)]
     return sorted(runs, key=last_change, reverse=True)
 
 

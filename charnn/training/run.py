@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from charnn.config import SampleConfig, TrainConfig
-from charnn.errors import TrainingError
+from charnn.errors import CheckpointError, TrainingError
 from charnn.nn.generate import Sampling, generate, read_prompt
 from charnn.nn.model import Model, Params, init_params
 from charnn.text.batches import Streams, fit_shape
@@ -41,9 +41,10 @@ from charnn.training.optimiser import (
     make_train_step,
     zero_totals,
 )
-from charnn.training.record import METRICS, SAMPLES, RunRecord, append, forget_after
+from charnn.training.record import METRICS, SAMPLES, RunRecord, append, claim, forget_after, read_lines
 
 MAX_RECOVERIES = 3
+SECONDS_BETWEEN_PLANS = 5.0
 MIN_EVAL_EVERY = 200  # steps: of a small corpus, an epoch is over in less
 EVAL_SHARE = 4  # by default, this many validation texts' worth of characters are trained on between evaluations
 
@@ -59,8 +60,9 @@ def run(
     """Train the run in `folder` on `ids` to its end, or until `stop()` says so, and yield what happens.
 
     A folder with a checkpoint is gone on with from there, exactly: parameters, optimiser, schedule, hidden state, data
-    position and randomness are those of a run that was never interrupted. (One timed in minutes has its end planned
-    by the clock, so no two such runs are alike; resumed, it uses the minutes that are left.)
+    position and randomness are those of a run that was never interrupted, on the same device. (One timed in minutes
+    has its end planned by the clock, so no two such runs are alike; resumed, it uses the minutes that are left. One
+    that recovers goes back to its last checkpoint, of which stopping makes one more.)
 
     Args:
         folder: the run folder, made by `create_run`.
@@ -72,9 +74,10 @@ def run(
     Raises:
         TrainingError: the loss was not finite even after three returns to the last checkpoint.
         CorpusError: the text is too short.
-        CheckpointError: the last checkpoint cannot be read.
+        CheckpointError: the last checkpoint cannot be read or is gone, or another process is training this run.
     """
-    return _Run(folder, record, ids, params, stop).events()
+    with claim(folder):
+        yield from _Run(folder, record, ids, params, stop).events()
 
 
 class _Run:
@@ -102,6 +105,7 @@ class _Run:
         self.train_step = make_train_step(self.model, self.config)
         self.checkpoints = Checkpoints(folder)
         if self.checkpoints.is_empty:
+            _require_unstarted(folder, record, params)
             forget_after(folder, -1)  # what was told before a kill that came before the first checkpoint
             if params is None:
                 params = init_params(self.model, len(self.vocabulary), key=jax.random.key(self.config.seed))
@@ -142,11 +146,13 @@ class _Run:
                 self._begin_window()
             stops = self.stop()
             if stops or self._is_due():
+                step = self.progress.step
                 yield from self._pause(stops)
                 self._begin_window()
-            if stops and not self._is_over():
-                yield Stopped(self.progress.step, self.progress.end_step)
-                return
+                recovered = self.progress.step != step  # then nothing is saved yet, and it stops after the next step
+                if stops and not recovered and not self._is_over():
+                    yield Stopped(step, self.progress.end_step)
+                    return
         yield Finished(
             step=self.progress.step,
             seconds=self._seconds(),
@@ -171,7 +177,7 @@ class _Run:
         self.progress = dataclasses.replace(self.progress, step=step + 1)
 
     def _pause(self, stops: bool) -> Iterator[Event]:
-        """What is done between two steps: look at the loss, and whatever else is due."""
+        """What is done between two steps: look at the loss, and whatever else is due. Ends with a save if `stops`."""
         totals = jax.device_get(self.state.totals)  # waits for the steps in flight
         if self.progress.step > self.window_step:
             window_seconds = time.monotonic() - self.window_start
@@ -179,16 +185,16 @@ class _Run:
         if not math.isfinite(totals.nats_per_char + totals.grad_norm):
             yield self._recover()
             return
+        self._plan_end()
         if self._logs():
-            self._plan_end()
             yield self._progressed(totals)
         evaluates = self._evaluates()
         if evaluates and self.val_chars:
-            evaluated = self._evaluate()
-            if not math.isfinite(evaluated.bits_per_char):
+            score = self._score()
+            if not math.isfinite(score):
                 yield self._recover()
                 return
-            yield evaluated
+            yield self._evaluated(score)
         if evaluates or self._samples():
             yield self._sample()
         if evaluates or stops:
@@ -198,7 +204,9 @@ class _Run:
         return self.progress.end_step is not None and self.progress.step >= self.progress.end_step
 
     def _is_due(self) -> bool:
-        return self._logs() or self._samples() or self._evaluates()
+        # by the clock only where the plan is: a look at the time must not wait for a log that is rare or steps slow
+        plans = self.config.minutes is not None and time.monotonic() - self.window_start > SECONDS_BETWEEN_PLANS
+        return plans or self._logs() or self._samples() or self._evaluates()
 
     def _logs(self) -> bool:
         return self.progress.step % self.config.log_every == 0
@@ -274,10 +282,13 @@ class _Run:
         )
         return event
 
-    def _evaluate(self) -> Evaluated:
+    def _score(self) -> float:
         started = time.monotonic()
         score = bits_per_char(self.model, self.state.average, self.val_ids)
         self.eval_seconds = time.monotonic() - started
+        return score
+
+    def _evaluated(self, score: float) -> Evaluated:
         best = self.progress.best_bits_per_char
         is_best = best is None or score < best
         self.progress = dataclasses.replace(self.progress, val_bits_per_char=score)
@@ -307,7 +318,7 @@ class _Run:
         event = Sampled(
             step=self.progress.step,
             chars=self._chars(),
-            bits_per_char=self.progress.val_bits_per_char,
+            val_bits_per_char=self.progress.val_bits_per_char,
             prompt=self.config.sample_prompt,
             text=self.vocabulary.decode(ids[:, 0]),
         )
@@ -328,6 +339,7 @@ class _Run:
         """Go back to the last checkpoint and on from there with half the learning rate."""
         failed = self.progress
         if failed.recoveries == MAX_RECOVERIES:
+            self._restored()  # for what it forgets: nothing is told of steps that are not kept
             raise TrainingError(
                 f"The loss is not finite at step {failed.step}, after {MAX_RECOVERIES} returns to the last checkpoint"
                 " with the learning rate halved each time. The run is intact up to that checkpoint. Train anew with a"
@@ -346,13 +358,29 @@ class _Run:
         )
 
 
+def _require_unstarted(folder: Path, record: RunRecord, params: Params | None) -> None:
+    """Refuse to begin a run anew over what it has done, or with other weights than it was made for."""
+    if any(line["step"] > 0 for file in (METRICS, SAMPLES) for line in read_lines(folder, file)):
+        raise CheckpointError(
+            f"{folder} has been trained, but its last checkpoint is gone, so it cannot be gone on with. Put the folder"
+            f" `last` back from a copy, or begin a new run, with `--init-from {folder.name}` if `best` is still there."
+        )
+    if record.init_from is not None and params is None:
+        raise CheckpointError(
+            f"{folder} ended before its first checkpoint, without the weights of {record.init_from} that it was to"
+            f" begin with. Remove the folder and begin again with `--init-from {record.init_from}`."
+        )
+
+
 def _num_steps(config: TrainConfig, steps_per_epoch: int) -> int | None:
     """How long to train; None if by the clock."""
     if config.minutes is not None:
         return None
     if config.steps is not None:
         return config.steps
-    return max(1, round((config.epochs or config.DEFAULT_EPOCHS) * steps_per_epoch))
+    if config.epochs is not None:
+        return max(1, round(config.epochs * steps_per_epoch))
+    return max(config.DEFAULT_MIN_STEPS, round(config.DEFAULT_EPOCHS * steps_per_epoch))
 
 
 def _is_log_spaced(step: int) -> bool:

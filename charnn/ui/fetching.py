@@ -4,13 +4,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
 
 @contextmanager
-def fetch_view(title: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar on standard error; yields the function to be told how many bytes are here, and of how many."""
-    columns = (TextColumn("fetching {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+def fetch_view(title: str, licence: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """A line and a progress bar on standard error, once there is something to fetch.
+
+    Yields the function to be told how many bytes are here, and of how many.
+    """
+    console = Console(stderr=True, quiet=quiet)
+    bar = Progress(BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console, transient=True)
+    task = bar.add_task("", total=None)
+
+    def show(done: int, total: int | None) -> None:
+        if not bar.live.is_started:
+            console.print(f"Fetching {title} ({licence})", markup=False, highlight=False)
+            bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        bar.stop()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from charnn.config import ModelConfig
 from charnn.ui.format import age, bits
@@ -33,9 +34,10 @@ def show_runs(rows: Sequence[RunRow]) -> None:
     table.add_column("trained", no_wrap=True)
     for row in rows:
         if row.model is None:
-            table.add_row(row.name, row.problem, "", "", "", "", age(row.seconds_ago))
+            cells = [row.name, row.problem, "", "", "", "", age(row.seconds_ago)]
         else:
             size = f"{row.model.num_layers} × {row.model.hidden_size}"
             score = bits(row.best_bits_per_char)
-            table.add_row(row.name, row.corpus, row.model.cell, size, f"{row.step:,}", score, age(row.seconds_ago))
+            cells = [row.name, row.corpus, row.model.cell, size, f"{row.step:,}", score, age(row.seconds_ago)]
+        table.add_row(*map(Text, cells))  # as Text: square brackets in a name are no markup
     Console(soft_wrap=True).print(table)

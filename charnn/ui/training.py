@@ -1,5 +1,7 @@
 """What a person sees of a training run: a live view on a terminal, plain lines on a pipe."""
 
+import os
+import sys
 import time
 from types import TracebackType
 from typing import Protocol, Self
@@ -39,23 +41,33 @@ class TrainingView(Protocol):
         """Show what happened."""
 
 
-def training_view(name: str, title: str, *, quiet: bool) -> TrainingView:
-    """The view that suits where the output goes. `title` says in a few words what is trained on what."""
-    console = Console()
+def training_view(reference: str, title: str, *, quiet: bool) -> TrainingView:
+    """The view that suits where the output goes.
+
+    `reference` is how a person names the run in a command; `title` says in a few words what is trained on what.
+    """
+    console = _LastingConsole()
     if quiet:
-        return QuietView(console, name)
+        return QuietView(console, reference)
     if console.is_terminal:
-        return LiveView(console, name, title)
-    return PlainView(console, name, title)
+        return LiveView(console, reference, title)
+    return PlainView(console, reference, title)
+
+
+class _LastingConsole(Console):
+    """Where nobody reads any more (`| head`), nothing is written any more, and training goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
 
 
 class QuietView:
     """Says only how a run ended, and what did not go as was asked for."""
 
-    def __init__(self, console: Console, name: str) -> None:
+    def __init__(self, console: Console, reference: str) -> None:
         self.console = console
-        self.name = name
-        self.step = 0
+        self.reference = reference
 
     def __enter__(self) -> Self:
         return self
@@ -84,18 +96,18 @@ class QuietView:
                 of = "" if event.end_step is None else f" of {event.end_step:,}"
                 self.say(
                     f"Stopped after step {event.step:,}{of}; everything is saved."
-                    f" Go on with: charnn train --resume {self.name}"
+                    f" Go on with: charnn train --resume {self.reference}"
                 )
             case Finished():
                 self.say(_ending(event))
-                self.say(f"Write with it: charnn sample {self.name}")
+                self.say(f"Write with it: charnn sample {self.reference}")
 
 
 class PlainView(QuietView):
     """One line an event, for a pipe or a log file."""
 
-    def __init__(self, console: Console, name: str, title: str) -> None:
-        super().__init__(console, name)
+    def __init__(self, console: Console, reference: str, title: str) -> None:
+        super().__init__(console, reference)
         self.title = title
         self.last_line = 0.0
 
@@ -118,6 +130,8 @@ class PlainView(QuietView):
             case Evaluated():
                 best = "  (best so far)" if event.is_best else ""
                 self.say(f"step {event.step:>6,}  validation {bits(event.bits_per_char)} bpc{best}")
+            case Sampled(val_bits_per_char=None):  # noise still: a line of it will do
+                self.say(f"step {event.step:>6,}  sample: {_one_line(event)[:80]}")
             case Sampled():
                 self.say(f"--- {_caption(event)}")
                 self.say(printable(event.prompt + event.text).strip("\n"))
@@ -127,8 +141,8 @@ class PlainView(QuietView):
 class LiveView(QuietView):
     """A panel that is redrawn in place; above it, the first line of every sample stays."""
 
-    def __init__(self, console: Console, name: str, title: str) -> None:
-        super().__init__(console, name)
+    def __init__(self, console: Console, reference: str, title: str) -> None:
+        super().__init__(console, reference)
         self.title = title
         self.started: Started | None = None
         self.progressed: Progressed | None = None
@@ -168,7 +182,9 @@ class LiveView(QuietView):
                 self.live.stop()
                 if self.sampled:
                     self.console.print(self._sample(self.sampled))
-            case Saved() | Recovered():
+            case Recovered():  # what was measured since is undone
+                self.progressed = self.evaluated = None
+            case Saved():
                 pass
         super().show(event)
         if not isinstance(event, Finished | Stopped):
@@ -176,9 +192,8 @@ class LiveView(QuietView):
 
     def _keep(self, event: Sampled) -> None:
         """Leave one line of the sample above the panel."""
-        line = " ".join(printable(event.text).split())
-        caption = f"step {event.step:>6,}  {bits(event.bits_per_char)} bpc  "
-        text = Text(caption, style="dim").append(line, style="not dim")
+        caption = f"step {event.step:>6,}  {bits(event.val_bits_per_char)} bpc  "
+        text = Text(caption, style="dim").append(_one_line(event), style="not dim")
         text.truncate(self.console.width, overflow="ellipsis")
         self.console.print(text)
 
@@ -239,8 +254,12 @@ def _speed(event: Progressed) -> str:
     return "" if event.chars_per_second is None else f"{count(event.chars_per_second)} chars/s"
 
 
+def _one_line(event: Sampled) -> str:
+    return " ".join(printable(event.text).split())
+
+
 def _caption(event: Sampled) -> str:
-    score = "" if event.bits_per_char is None else f" · validation {bits(event.bits_per_char)} bpc"
+    score = "" if event.val_bits_per_char is None else f" · {bits(event.val_bits_per_char)} bpc"
     return f"sample at step {event.step:,} · {count(event.chars)} characters seen{score}"
 
 

@@ -25,8 +25,8 @@ def sample(
     """Continue `prompt` in `num` ways, each for `length` characters or up to the first `stop`.
 
     Yields, again and again, the next piece of each text: `num` strings, empty for a text that is complete. Neither the
-    prompt nor `stop` is among them. Text n depends on the model, the prompt, `config`, `seed` and n, and on nothing
-    else.
+    prompt nor `stop` is among them. The characters of text n are drawn with random numbers that depend on `seed` and n
+    alone, not on `num`, `length` or the pieces.
     """
     state, logits = read_prompt(model, prompt)
     state, logits = jax.tree.map(lambda one: jnp.repeat(one, num, axis=0), (state, logits))

@@ -172,7 +172,7 @@ def test_the_record_is_what_was_told(whole):
 def test_samples_carry_the_score_last_measured(whole):
     scores = {event.step: event.bits_per_char for event in of(Evaluated, whole.events)}
     for event in of(Sampled, whole.events):
-        assert event.bits_per_char == scores.get(max((step for step in scores if step <= event.step), default=None))
+        assert event.val_bits_per_char == scores.get(max((step for step in scores if step <= event.step), default=None))
 
 
 def test_what_is_scored_and_sampled_is_what_is_kept(whole):
