@@ -131,7 +131,7 @@ def train(
 
     from charnn.nn.device import select_device
     from charnn.text.corpus import read_corpus
-    from charnn.training.record import RunRecord, create_run, read_run
+    from charnn.training.record import RunRecord, claim, create_run, read_run
     from charnn.training.run import run
     from charnn.training.start import inherit, new_folder, read_same_text, require_same_settings
     from charnn.ui.training import training_view
@@ -169,7 +169,8 @@ def train(
 
     net = f"{record.model.cell} {record.model.num_layers} × {record.model.hidden_size}"
     title = f"{folder.name}: {net} on {record.corpus_name}, {device_name}"
-    with _stoppable() as stop, training_view(reference(folder, checkpoints), title, quiet=quiet) as view:
+    view = training_view(reference(folder, checkpoints), title, quiet=quiet)
+    with claim(folder), _stoppable() as stop, view:
         for event in run(folder, record, text.ids, params=params, stop=stop):
             view.show(event)
 

@@ -110,10 +110,10 @@ class Checkpoints:
         )
         items = _restore(self._last, self._folder / "last", args)
         progress = _progress(items.progress, self._last.latest_step(), self._folder / "last")
-        for step in self._best.all_steps():
-            if step > progress.step:  # saved by a run that was killed before its `last`; it will be found again
-                self._best.delete(step)
-        if self._best.latest_step() is None:
+        best_step = self._best.latest_step()
+        if best_step is not None and best_step > progress.step:
+            # of a run that was killed before it wrote its `last`, in place of the best before: it has to be found again
+            self._best.delete(best_step)
             progress = replace(progress, best_step=None, best_bits_per_char=None)
         return items.training._replace(average=items.params), progress
 

@@ -41,7 +41,7 @@ from charnn.training.optimiser import (
     make_train_step,
     zero_totals,
 )
-from charnn.training.record import METRICS, SAMPLES, RunRecord, append, claim, forget_after, read_lines
+from charnn.training.record import METRICS, SAMPLES, RunRecord, append, forget_after, read_lines
 
 MAX_RECOVERIES = 3
 SECONDS_BETWEEN_PLANS = 5.0
@@ -65,7 +65,7 @@ def run(
     that recovers goes back to its last checkpoint, of which stopping makes one more.)
 
     Args:
-        folder: the run folder, made by `create_run`.
+        folder: the run folder, made by `create_run`; `claim` it where another process could train it too.
         record: what the run is.
         ids: the whole text in the run's vocabulary, training and validation, [num_characters].
         params: weights to begin with; fresh ones from the seed when None. Not used when going on.
@@ -74,10 +74,9 @@ def run(
     Raises:
         TrainingError: the loss was not finite even after three returns to the last checkpoint.
         CorpusError: the text is too short.
-        CheckpointError: the last checkpoint cannot be read or is gone, or another process is training this run.
+        CheckpointError: the last checkpoint cannot be read or is gone.
     """
-    with claim(folder):
-        yield from _Run(folder, record, ids, params, stop).events()
+    return _Run(folder, record, ids, params, stop).events()
 
 
 class _Run:

@@ -221,7 +221,8 @@ def test_lengths_are_given_in_steps_or_epochs(tmp_path):
     for name, length, steps in (("a", {"steps": 3}, 3), ("b", {"epochs": 0.5}, 4), ("c", {"epochs": 1e-9}, 1)):
         events = begin(tmp_path / name, text, model, dataclasses.replace(config, **length))
         assert next(events).end_step == steps  # of 8 an epoch
-    assert next(begin(tmp_path / "d", text, model, config)).end_step == 80
+    assert next(begin(tmp_path / "d", text, model, config)).end_step == 300  # ten epochs would be 80
+    assert next(begin(tmp_path / "e", text * 10, model, config)).end_step == 900
 
 
 # --- that it learns
