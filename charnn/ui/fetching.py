@@ -26,4 +26,4 @@ def fetch_view(title: str, licence: str, *, quiet: bool) -> Iterator[Callable[[i
     try:
         yield show
     finally:
-        bar.stop()
+        bar.live.stop()  # the bar's own stop would end with an empty line where there is no terminal

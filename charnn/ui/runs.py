@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charnn.config import ModelConfig
-from charnn.ui.format import age, bits
+from charnn.ui.format import age, bits, printable
 
 
 @dataclass(frozen=True)
@@ -39,5 +39,6 @@ def show_runs(rows: Sequence[RunRow]) -> None:
             size = f"{row.model.num_layers} × {row.model.hidden_size}"
             score = bits(row.best_bits_per_char)
             cells = [row.name, row.corpus, row.model.cell, size, f"{row.step:,}", score, age(row.seconds_ago)]
-        table.add_row(*map(Text, cells))  # as Text: square brackets in a name are no markup
-    Console(soft_wrap=True).print(table)
+        table.add_row(*(Text(printable(cell)) for cell in cells))  # as Text: square brackets in a name are no markup
+    # as wide as it needs: half a name is of no use in a command, nor what is left of a table beside a long one
+    Console(width=10_000, soft_wrap=True).print(table)

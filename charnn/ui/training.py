@@ -78,8 +78,8 @@ class QuietView:
         pass
 
     def say(self, line: str) -> None:
-        """Print a line as it is."""
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        """Print a line as it is, as far as it can be printed: a name may be no text."""
+        self.console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
 
     def show(self, event: Event) -> None:
         """Show what happened."""
@@ -134,7 +134,7 @@ class PlainView(QuietView):
                 self.say(f"step {event.step:>6,}  sample: {_one_line(event)[:80]}")
             case Sampled():
                 self.say(f"--- {_caption(event)}")
-                self.say(printable(event.prompt + event.text).strip("\n"))
+                self.say((event.prompt + event.text).strip("\n"))
                 self.say("---")
 
 
