@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MINUTES ?= 4
+TEXT ?= corpora/tinyshakespeare.txt
 
 .PHONY: help demo test lint typecheck bench clean
 
@@ -23,15 +24,19 @@ lint: .venv/installed-dev  ## check style
 typecheck: .venv/installed-dev  ## check types
 	$(BIN)/mypy
 
-bench: .venv/installed-dev  ## measure what the README claims (see tests/benchmarks/)
+bench: .venv/installed-dev  ## measure what the README claims, on TEXT (half an hour)
+	@test -f "$(TEXT)" || { echo "make bench needs a text, such as tinyshakespeare: make bench TEXT=path/to/text"; exit 2; }
 	$(BIN)/python tests/benchmarks/prepare_memory.py
+	$(BIN)/python tests/benchmarks/initialisation.py $(TEXT)
+	$(BIN)/python tests/benchmarks/quality.py $(TEXT) 3 10
+	$(BIN)/python tests/benchmarks/start_up.py $(TEXT)
 
 clean:  ## remove the environment; texts and runs stay
 	rm -rf .venv
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "charnn needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/installed: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable .

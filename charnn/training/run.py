@@ -3,10 +3,8 @@
 import dataclasses
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 
 import jax
 import numpy as np
@@ -41,10 +39,12 @@ from charnn.training.optimiser import (
     make_train_step,
     zero_totals,
 )
+from charnn.training.pace import Pace
 from charnn.training.record import METRICS, SAMPLES, RunRecord, append, forget_after, read_lines
 
 MAX_RECOVERIES = 3
 SECONDS_BETWEEN_PLANS = 5.0
+SLOW_STEP_SECONDS = 0.2
 MIN_EVAL_EVERY = 200  # steps: of a small corpus, an epoch is over in less
 EVAL_SHARE = 4  # by default, this many validation texts' worth of characters are trained on between evaluations
 
@@ -97,9 +97,7 @@ class _Run:
         self.remarks = tuple(_remarks(record.train, self.config, self.train_chars, self.val_chars))
         self.streams = Streams(train_ids, shape.batch_size, shape.seq_len, self.config.seed)
         self.chars_per_step = shape.batch_size * shape.seq_len
-        self.eval_every = self.config.eval_every or max(
-            MIN_EVAL_EVERY, EVAL_SHARE * self.val_chars // self.chars_per_step
-        )
+        eval_every = self.config.eval_every or max(MIN_EVAL_EVERY, EVAL_SHARE * self.val_chars // self.chars_per_step)
 
         self.train_step = make_train_step(self.model, self.config)
         self.checkpoints = Checkpoints(folder)
@@ -113,11 +111,12 @@ class _Run:
         else:
             self.state, self.progress = self._restored()
 
-        self.started = time.monotonic() - self.progress.seconds
-        self.window_start = time.monotonic()  # of the steps whose speed is measured together
-        self.window_step = self.progress.step
-        self.step_seconds: deque[float] = deque(maxlen=20)  # of the newest windows, per step
-        self.eval_seconds: float | None = None
+        self.pace = Pace(
+            self.progress.seconds,
+            self.progress.step,
+            eval_every,
+            eval_steps=self.val_chars / self.chars_per_step / 3,  # reading costs about a third of learning
+        )
 
     def events(self) -> Iterator[Event]:
         yield Started(
@@ -135,33 +134,33 @@ class _Run:
             yield self._sample()
             yield self._save()
         compiled = False
-        self._begin_window()
+        self.pace.begin_window(self.progress.step)
         while not self._is_over():
             self._train_one_step()
             if not compiled:
                 jax.block_until_ready(self.state.totals)
-                yield Compiled(time.monotonic() - self.window_start)
+                yield Compiled(self.pace.window_seconds)
                 compiled = True
-                self._begin_window()
+                self.pace.begin_window(self.progress.step)
             stops = self.stop()
             if stops or self._is_due():
                 step = self.progress.step
                 yield from self._pause(stops)
-                self._begin_window()
+                self.pace.begin_window(self.progress.step)
                 recovered = self.progress.step != step  # then nothing is saved yet, and it stops after the next step
                 if stops and not recovered and not self._is_over():
                     yield Stopped(step, self.progress.end_step)
                     return
         yield Finished(
             step=self.progress.step,
-            seconds=self._seconds(),
+            seconds=self.pace.seconds,
             val_bits_per_char=self.progress.val_bits_per_char,
             best_step=self.progress.best_step,
             best_bits_per_char=self.progress.best_bits_per_char,
         )
 
     def _train_one_step(self) -> None:
-        """Hand one step to the device, without waiting for it."""
+        """Hand one step to the device; wait for it only if steps are so slow that a stop could not wait for several."""
         step = self.progress.step
         batch = self.streams.batch(step)
         rate = learning_rate(self.config, step, self.progress.done) * self.progress.learning_rate_scale
@@ -174,13 +173,13 @@ class _Run:
             np.bool_(self.streams.starts_epoch(step)),
         )
         self.progress = dataclasses.replace(self.progress, step=step + 1)
+        if (self.pace.step_seconds or 0) > SLOW_STEP_SECONDS:
+            jax.block_until_ready(self.state.totals)
 
     def _pause(self, stops: bool) -> Iterator[Event]:
         """What is done between two steps: look at the loss, and whatever else is due. Ends with a save if `stops`."""
         totals = jax.device_get(self.state.totals)  # waits for the steps in flight
-        if self.progress.step > self.window_step:
-            window_seconds = time.monotonic() - self.window_start
-            self.step_seconds.append(window_seconds / (self.progress.step - self.window_step))
+        self.pace.end_window(self.progress.step)
         if not math.isfinite(totals.nats_per_char + totals.grad_norm):
             yield self._recover()
             return
@@ -204,7 +203,7 @@ class _Run:
 
     def _is_due(self) -> bool:
         # by the clock only where the plan is: a look at the time must not wait for a log that is rare or steps slow
-        plans = self.config.minutes is not None and time.monotonic() - self.window_start > SECONDS_BETWEEN_PLANS
+        plans = self.config.minutes is not None and self.pace.window_seconds > SECONDS_BETWEEN_PLANS
         return plans or self._logs() or self._samples() or self._evaluates()
 
     def _logs(self) -> bool:
@@ -215,35 +214,18 @@ class _Run:
         return _is_log_spaced(step) or (every > 0 and step % every == 0)
 
     def _evaluates(self) -> bool:
-        return self.progress.step % self.eval_every == 0 or self._is_over()
+        return self.progress.step % self.pace.eval_every == 0 or self._is_over()
 
     def _chars(self) -> int:
         return self.progress.step * self.chars_per_step
 
-    def _seconds(self) -> float:
-        return time.monotonic() - self.started
-
-    def _begin_window(self) -> None:
-        self.window_start, self.window_step = time.monotonic(), self.progress.step
-
-    def _seconds_per_step(self) -> float:
-        """With the evaluations that come between."""
-        if self.eval_seconds is None:  # not measured yet: reading costs about a third of learning
-            eval_seconds = self.val_chars / self.chars_per_step * median(self.step_seconds) / 3
-        else:
-            eval_seconds = self.eval_seconds
-        return median(self.step_seconds) + eval_seconds / self.eval_every
-
     def _plan_end(self) -> None:
         """Have a run timed in minutes end on time and annealed: fit what is left of the schedule to the time left."""
-        if self.config.minutes is None or not self.step_seconds:
+        if self.config.minutes is None or (steps_left := self.pace.steps_left(self.config.minutes)) is None:
             return
         step = self.progress.step
-        last_eval = self.eval_seconds or self.eval_every * (self._seconds_per_step() - median(self.step_seconds))
-        seconds_left = self.config.minutes * 60 - self._seconds() - last_eval
-        end_step = step + max(0, round(seconds_left / self._seconds_per_step()))
         self.progress = dataclasses.replace(
-            self.progress, anchor_step=step, anchor_progress=self.progress.done, end_step=end_step
+            self.progress, anchor_step=step, anchor_progress=self.progress.done, end_step=step + steps_left
         )
 
     def _progressed(self, totals: Totals) -> Progressed:
@@ -259,11 +241,9 @@ class _Run:
             learning_rate=learning_rate(self.config, step, self.progress.done) * self.progress.learning_rate_scale,
             grad_norm=float(totals.grad_norm) / steps,
             clipped=int(totals.clipped) / steps,
-            chars_per_second=self.chars_per_step / self.step_seconds[-1] if self.step_seconds else None,
-            seconds=self._seconds(),
-            seconds_left=None
-            if end_step is None or not self.step_seconds
-            else (end_step - step) * self._seconds_per_step(),
+            chars_per_second=self.chars_per_step / self.pace.step_seconds if self.pace.step_seconds else None,
+            seconds=self.pace.seconds,
+            seconds_left=self.pace.seconds_left(step, end_step),
         )
         append(
             self.folder,
@@ -284,7 +264,7 @@ class _Run:
     def _score(self) -> float:
         started = time.monotonic()
         score = bits_per_char(self.model, self.state.average, self.val_ids)
-        self.eval_seconds = time.monotonic() - started
+        self.pace.evaluated(time.monotonic() - started)
         return score
 
     def _evaluated(self, score: float) -> Evaluated:
@@ -293,7 +273,7 @@ class _Run:
         self.progress = dataclasses.replace(self.progress, val_bits_per_char=score)
         if is_best:
             self.progress = dataclasses.replace(self.progress, best_step=self.progress.step, best_bits_per_char=score)
-        event = Evaluated(self.progress.step, self._chars(), score, is_best, self._seconds())
+        event = Evaluated(self.progress.step, self._chars(), score, is_best, self.pace.seconds)
         append(
             self.folder,
             METRICS,
@@ -325,7 +305,7 @@ class _Run:
         return event
 
     def _save(self) -> Saved:
-        self.progress = dataclasses.replace(self.progress, seconds=self._seconds())
+        self.progress = dataclasses.replace(self.progress, seconds=self.pace.seconds)
         self.checkpoints.save(self.state, self.progress)
         return Saved(self.progress.step)
 

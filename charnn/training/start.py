@@ -1,7 +1,6 @@
 """What a run starts from: nothing, an earlier stop of its own, or the weights of another run."""
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,19 +27,23 @@ def new_folder(checkpoints: Path, name: str | None, stem: str) -> Path:
             "checkpoints",
         )
     if name is not None:
-        if not name or name[0] in "-." or not name.isprintable() or set(name) & set("/\\[]"):
+        if not name or name[0] in "-." or not all(map(_can_be_in_a_name, name)):
             raise ConfigError(
                 f"{name!r} cannot be the name of a run, which is that of a folder in {checkpoints}. Use printable"
                 " characters but slashes and square brackets, and neither a dash nor a dot at the beginning.",
                 "name",
             )
         return checkpoints / name
-    stem = re.sub(r"[][]", "-", stem)
+    stem = "".join(character if _can_be_in_a_name(character) else "-" for character in stem).lstrip("-.")
     folder, n = checkpoints / stem, 1
     while folder.exists():
         n += 1
         folder = checkpoints / f"{stem}-{n}"
     return folder
+
+
+def _can_be_in_a_name(character: str) -> bool:
+    return character.isprintable() and character not in "/\\[]"
 
 
 def require_same_settings(folder: Path, record: RunRecord, given: Mapping[str, Any]) -> None:

@@ -1,13 +1,14 @@
 """How long a person waits: for help, for the first character of a sample, and for the characters after it.
 
-    python tests/benchmarks/start_up.py [RUN]         (RUN: as for `charnn sample`; the newest run unless given)
+    python tests/benchmarks/start_up.py TEXT
 
-Prints medians of five runs of each command.
+Trains the default net on TEXT for a minute, to have one to write with, and prints medians of five runs of each command.
 """
 
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 REPEATS = 5
@@ -27,10 +28,13 @@ def charnn(*arguments: str) -> tuple[float, float, int]:
 
 
 def main() -> None:
-    run = sys.argv[1:2]
+    (text,) = sys.argv[1:]
     help_seconds = [charnn("--help")[1] for _ in range(REPEATS)]
     print(f"charnn --help: {statistics.median(help_seconds):.2f} s")
-    samples = [charnn("sample", *run, "--length", str(LENGTH)) for _ in range(REPEATS)]
+    with tempfile.TemporaryDirectory() as checkpoints:
+        where = ("--checkpoints", checkpoints)
+        charnn("train", text, "--minutes", "1", *where)
+        samples = [charnn("sample", "--length", str(LENGTH), *where) for _ in range(REPEATS)]
     print(f"charnn sample, to the first character: {statistics.median(first for first, _, _ in samples):.2f} s")
     speeds = [size / (end - first) for first, end, size in samples]
     print(f"charnn sample, then: {statistics.median(speeds):,.0f} characters/s")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import json
 import shutil
 
 import jax
@@ -142,6 +143,33 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
         load_params(tmp_path, "last", MODEL, VOCAB)
     with pytest.raises(CheckpointError, match="cannot be read"):
         Checkpoints(tmp_path).restore(ABSTRACT)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{]", "null", "[5]", "{}", {"step": 6}, {"unheard_of": 1}, {"seconds": None, "step": None}]
+)
+def test_a_checkpoint_that_does_not_say_how_far_the_run_had_come_is_refused(tmp_path, content):
+    checkpoints = saved(tmp_path, 5, best=5)
+    (file,) = (file for file in (tmp_path / "last" / "5" / "progress").rglob("*") if file.is_file())
+    whole = json.loads(file.read_text())
+    file.write_text(content if isinstance(content, str) else json.dumps(whole | content))
+    with pytest.raises(CheckpointError, match=r"cannot be read|does not say how far"):
+        checkpoints.restore(ABSTRACT)
+
+
+def test_a_best_of_steps_that_are_lost_is_found_again(tmp_path):
+    """Killed after the new best had taken the place of the old, before the last was written."""
+    saved(tmp_path, 4, best=4)
+    (tmp_path / "best" / "4").rename(tmp_path / "best" / "8")
+    checkpoints = Checkpoints(tmp_path)
+    _, progress = checkpoints.restore(ABSTRACT)
+    assert (progress.step, progress.best_step, progress.best_bits_per_char) == (4, None, None)
+    assert load_params(tmp_path, "best", MODEL, VOCAB)[1] == 4, "until then, the last is the best there is"
+    checkpoints.save(random_state(6), Progress(step=6, best_step=6, best_bits_per_char=2.0))
+    weights, step = load_params(tmp_path, "best", MODEL, VOCAB)
+    assert step == 6
+    assert_identical(weights, random_state(6).average)
+    assert checkpoints.restore(ABSTRACT)[1].best_step == 6
 
 
 def test_a_checkpoint_without_its_weights_is_refused(tmp_path):

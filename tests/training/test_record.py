@@ -2,10 +2,13 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import environment
 
 from charnn.config import CELLS, ModelConfig, TrainConfig
 from charnn.errors import CheckpointError
@@ -15,6 +18,7 @@ from charnn.training.record import (
     SAMPLES,
     RunRecord,
     append,
+    claim,
     create_run,
     forget_after,
     list_runs,
@@ -169,3 +173,28 @@ def test_runs_are_listed_the_newest_first(tmp_path):
     (tmp_path / "no run").mkdir()
     (tmp_path / "a file").touch()
     assert [run.name for run in list_runs(tmp_path)] == ["new", "middle", "old"]
+
+
+CLAIM = """
+import pathlib, sys
+from charnn.training.record import claim
+with claim(pathlib.Path(sys.argv[1])):
+    print("claimed", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_run_is_one_processs_until_that_ends(tmp_path, is_killed):
+    other = subprocess.Popen(
+        [sys.executable, "-c", CLAIM, tmp_path], env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout.readline() == b"claimed\n"
+    with pytest.raises(CheckpointError, match="being trained by another process"), claim(tmp_path):
+        pass
+    if is_killed:
+        other.kill()
+    other.communicate(timeout=60)
+    for _ in range(2):
+        with claim(tmp_path):
+            pass
