@@ -79,6 +79,12 @@ def test_out_holds_the_text(sample: Run, folder: Path) -> None:
     assert (folder / "text.txt").read_bytes() == printed
 
 
+def test_out_is_left_alone_where_there_is_nothing_to_write(sample: Run, folder: Path) -> None:
+    (folder / "mine.txt").write_text("what I wrote")
+    assert sample("nothing", "--out", "mine.txt", check=False).returncode == 1
+    assert (folder / "mine.txt").read_text() == "what I wrote"
+
+
 def test_prompts(sample: Run) -> None:
     flags = ["--length", "10", "--seed", "7"]
     prompted = sample(*flags, "--prompt", "one two").stdout
@@ -129,6 +135,7 @@ def test_a_broken_pipe_is_quiet(folder: Path) -> None:
         (["--temperature", "-1"], 2, "--temperature"),
         (["--temperature", "nan"], 2, "--temperature"),
         (["--top-p", "0"], 2, "--top-p"),
+        (["--greedy", "--temperature", "1"], 2, "--greedy"),
         (["--out", "nowhere/text.txt"], 1, "nowhere/text.txt"),
     ],
 )

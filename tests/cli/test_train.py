@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -84,9 +85,39 @@ def test_a_run_that_is_killed_between_saves_resumes_exactly(tmp_path, text, char
 
 
 def test_a_second_signal_stops_at_once(tmp_path, text, charnn):
-    process = interrupt(tmp_path, [signal.SIGINT, signal.SIGINT], 70, text, *TINY, "--steps", "1000000")
-    assert process.returncode in (0, 128 + signal.SIGINT)  # 0 if the first had been obeyed by then
-    charnn("sample", "rhyme-lstm", "--length", "5")
+    process = start(tmp_path, text, *TINY, "--steps", "20")
+    process.stdout.readline()  # everything is still to be compiled
+    process.send_signal(signal.SIGINT)
+    while b"once more" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGINT
+    assert b"Stopped at once" in errors
+    assert b"first step" not in output
+    charnn("train", "--resume", "rhyme-lstm")
+    assert state_of(tmp_path / "checkpoints/rhyme-lstm")[0] == 20
+
+
+def test_a_reader_that_leaves_does_not_end_the_run(tmp_path, text):
+    process = start(tmp_path, text, *TINY, "--steps", "20")
+    assert process.stdout.readline().startswith(b"rhyme-lstm: ")
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=120) == 0
+    assert state_of(tmp_path / "checkpoints/rhyme-lstm")[0] == 20
+
+
+def test_a_run_whose_last_checkpoint_is_gone_is_left_as_it_is(tmp_path, charnn, uninterrupted):
+    run = tmp_path / "checkpoints" / "mine"
+    shutil.copytree(uninterrupted, run)
+    shutil.rmtree(run / "last")
+    before = {file: file.read_bytes() for file in (run / METRICS, run / SAMPLES)}
+    done = charnn("train", "--resume", "mine", check=False)
+    assert done.returncode == 1
+    assert "its last checkpoint is gone" in " ".join(done.stderr.decode().split())
+    assert {file: file.read_bytes() for file in before} == before
+    assert all(before.values())
 
 
 def test_hello_is_learned_from_five_characters(tmp_path, charnn):
@@ -168,6 +199,7 @@ def test_init_from_keeps_what_was_learned_and_adds_new_characters(tmp_path, text
         (["rhyme.txt", "--hidden-size", "0"], 2, "--hidden-size"),
         (["rhyme.txt", "--dropout", "1"], 2, "--dropout"),
         (["rhyme.txt", "--steps", "5", "--minutes", "1"], 2, "exactly one"),
+        (["rhyme.txt", "--name", "../x"], 2, "--name"),
         (["rhyme.txt", "--device", "tpu"], 2, "charnn[tpu]"),
         (["--resume", "nothing"], 1, "no run 'nothing'"),
         (["tinyshakespeare", "--mirror", "nothing"], 1, "charnn train FILE"),

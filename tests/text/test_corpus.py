@@ -13,6 +13,7 @@ from charnn.text.corpus import decode_bytes, encode_text, read_corpus, split
 from charnn.text.vocabulary import Vocabulary
 
 BOM = b"\xef\xbb\xbf"
+MARKS = {"le": b"\xff\xfe", "be": b"\xfe\xff"}
 
 # Bytes that hit what the rule is about: marks, line ends, characters of every length, and halves of them.
 fragments = st.one_of(
@@ -88,6 +89,7 @@ def test_a_given_vocabulary_is_kept_and_unknown_characters_are_counted(file: Pat
         (b"ab\0c\0", "2 bytes are NUL, the first at offset 2"),
         ("Text".encode("utf-16"), "is UTF-16, .* iconv -f UTF-16 -t UTF-8 file.txt"),
         ("Text".encode("utf-32"), "is UTF-32"),
+        *((mark + "語り".encode(f"utf-16-{end}"), "is UTF-16") for end, mark in MARKS.items()),  # no NUL in it
     ],
 )
 def test_a_file_that_cannot_be_learnt_from_is_refused(file: Path, data: bytes, message: str):
