@@ -23,10 +23,10 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except ConfigError as error:
             if error.field is None:
-                raise click.UsageError(str(error)) from error
+                raise _failure(error) from error
             raise click.BadParameter(str(error), param_hint=f"'--{error.field.replace('_', '-')}'") from error
         except CharnnError as error:
-            raise click.ClickException(str(error)) from error
+            raise _failure(error) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # click is quiet about a reader that has gone
                 raise
@@ -41,6 +41,10 @@ class _Group(click.Group):
                 "This device has too little memory for that. Use a smaller --hidden-size, --batch-size or --seq-len (or"
                 " --num, when sampling), or another --device. Nothing that was saved before is lost."
             ) from error
+
+
+def _failure(error: CharnnError) -> click.ClickException:
+    return click.UsageError(str(error)) if error.exit_code == 2 else click.ClickException(str(error))
 
 
 def _is_out_of_memory(error: Exception) -> bool:

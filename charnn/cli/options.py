@@ -92,5 +92,7 @@ def find_run(checkpoints: Path, run: str | None) -> Path:
 
 def reference(folder: Path, checkpoints: Path) -> str:
     """How to name a run in a command: as a shell takes it, and with the folder of runs where that is not the usual."""
+    if folder.resolve().parent != checkpoints.resolve():
+        return shlex.quote(str(folder))
     elsewhere = "" if checkpoints == Path("checkpoints") else f" --checkpoints {shlex.quote(str(checkpoints))}"
     return shlex.quote(folder.name) + elsewhere

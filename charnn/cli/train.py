@@ -94,7 +94,7 @@ TRAIN_FIELDS = tuple(field.name for field in dataclasses.fields(TrainConfig))
     envvar="PIP_INDEX_URL",
     show_envvar=True,
     metavar="URL",
-    help="Package index that texts are fetched from.  [default: pip's]",
+    help="Package index that texts are fetched from.  [default: the public one]",
 )
 @checkpoints_option
 @device_option

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -30,18 +30,7 @@ from charnn.ui.format import bits, count, duration, printable
 SECONDS_BETWEEN_LINES = 5.0
 
 
-class TrainingView(Protocol):
-    """Shows the events of a run, within a `with` block."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
-    def show(self, event: Event) -> None:
-        """Show what happened."""
-
-
-def training_view(reference: str, title: str, *, quiet: bool) -> TrainingView:
+def training_view(reference: str, title: str, *, quiet: bool) -> "QuietView":
     """The view that suits where the output goes.
 
     `reference` is how a person names the run in a command; `title` says in a few words what is trained on what.
@@ -63,7 +52,7 @@ class _LastingConsole(Console):
 
 
 class QuietView:
-    """Says only how a run ended, and what did not go as was asked for."""
+    """Shows the events of a run, within a `with` block: only how it ended, and what did not go as was asked for."""
 
     def __init__(self, console: Console, reference: str) -> None:
         self.console = console

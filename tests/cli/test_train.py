@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from processes import TINY, command, environment
 
+from charnn.cli import main
 from charnn.training.checkpoint import Checkpoints
 from charnn.training.optimiser import abstract_train_state
 from charnn.training.record import METRICS, SAMPLES, read_lines, read_run
@@ -201,11 +203,9 @@ def test_init_from_keeps_what_was_learned_and_adds_new_characters(tmp_path, text
         (["rhyme.txt", "--name", "../x"], 2, "--name"),
         (["rhyme.txt", "--device", "tpu"], 2, "charnn[tpu]"),
         (["--resume", "nothing"], 1, "no run 'nothing'"),
-        (["tinyshakespeare", "--mirror", "nothing"], 1, "charnn train FILE"),
     ],
 )
-def test_errors_say_what_was_found_and_what_to_do(tmp_path, text, charnn, monkeypatch, args, code, told):
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # no network
+def test_errors_say_what_was_found_and_what_to_do(tmp_path, text, charnn, args, code, told):
     (tmp_path / "empty.txt").touch()
     (tmp_path / "binary.bin").write_bytes(b"\x7fELF\0\0\0")
     (tmp_path / "same.txt").write_text("aaaa")
@@ -215,6 +215,28 @@ def test_errors_say_what_was_found_and_what_to_do(tmp_path, text, charnn, monkey
     assert told in message
     assert "Traceback" not in message
     assert not list(tmp_path.glob("checkpoints/*"))
+
+
+def test_a_text_that_cannot_be_fetched(tmp_path, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # no network
+    monkeypatch.setattr("charnn.text.catalogue.text_folder", lambda: tmp_path / "texts")  # nor what was fetched before
+    flags = ["--mirror", str(tmp_path / "nothing"), "--checkpoints", str(tmp_path / "checkpoints")]
+    done = CliRunner().invoke(main, ["train", "tinyshakespeare", *flags])
+    message = " ".join(done.output.split())
+    assert done.exit_code == 1
+    assert "the mirror" in message
+    assert "there is no such folder" in message
+    assert "charnn train FILE" in message
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_hints_name_the_run_as_the_command_must(tmp_path, text, charnn):
+    charnn("train", text, *TINY, "--steps", "5", "--checkpoints", "a b")
+    for done, hint in (
+        (charnn("train", "--resume", "rhyme-lstm", "--checkpoints", "a b"), "rhyme-lstm --checkpoints 'a b'"),
+        (charnn("train", "--resume", "a b/rhyme-lstm"), f"'{tmp_path}/a b/rhyme-lstm'"),
+    ):
+        assert done.stdout.decode().rstrip().endswith(f"charnn sample {hint}")
 
 
 def test_events_on_a_pipe_are_plain_lines(tmp_path, text, charnn):
