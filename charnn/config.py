@@ -7,6 +7,8 @@ from charnn.errors import ConfigError
 
 CellName = Literal["lstm", "gru", "rnn"]
 CELLS: tuple[CellName, ...] = get_args(CellName)
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 def _require(condition: bool, field: str, value: object, needed: str) -> None:
@@ -16,18 +18,24 @@ def _require(condition: bool, field: str, value: object, needed: str) -> None:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The net: which cell, how wide, how deep. Raises `ConfigError` when out of range."""
+    """The net: which cell, how wide, how deep, how exactly computed. Raises `ConfigError` when out of range.
+
+    `precision` is that of the factors of every matrix product, and of the stored weights' copies in them; sums,
+    weights, states and the loss are float32 in either.
+    """
 
     cell: CellName = "lstm"
     hidden_size: int = 512
     num_layers: int = 1
     dropout: float = 0.3
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         _require(self.cell in CELLS, "cell", self.cell, f"one of {', '.join(CELLS)}")
         _require(self.hidden_size >= 1, "hidden_size", self.hidden_size, "at least 1 unit")
         _require(self.num_layers >= 1, "num_layers", self.num_layers, "at least 1 layer")
         _require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
+        _require(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from charnn.cli.options import (
     find_run,
     reference,
 )
-from charnn.config import CELLS, ModelConfig, TrainConfig
+from charnn.config import CELLS, PRECISIONS, ModelConfig, TrainConfig
 from charnn.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
@@ -42,6 +42,13 @@ TRAIN_FIELDS = tuple(field.name for field in dataclasses.fields(TrainConfig))
 @config_option(ModelConfig, "hidden_size", NET, "Units of a layer.")
 @config_option(ModelConfig, "num_layers", NET, "Layers, one upon the other.")
 @config_option(ModelConfig, "dropout", NET, "Share of each layer's output that is dropped in training.")
+@config_option(
+    ModelConfig,
+    "precision",
+    NET,
+    "Of the factors in matrix products; weights, sums, states and loss are float32 in either.",
+    type=click.Choice(PRECISIONS),
+)
 @config_option(
     TrainConfig,
     "epochs",
@@ -149,8 +156,7 @@ def train(
         text = read_corpus(path, corpus_name)
         if init_from is not None:
             source = find_run(checkpoints, init_from)
-            dropout = given.get("dropout", read_run(source).model.dropout)
-            model, text, params = inherit(source, given, dropout, text, config.seed)
+            model, text, params = inherit(source, given, text, config.seed)
         folder = new_folder(checkpoints, name, f"{text.name}-{model.cell}")
         record = RunRecord(
             model=model,

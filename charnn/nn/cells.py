@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from charnn.config import CellName
-from charnn.nn.kernels import gru_scan, lstm_scan, rnn_scan
+from charnn.nn.kernels import dot, gru_scan, lstm_scan, rnn_scan
 
 
 class LayerParams(NamedTuple):
@@ -52,7 +52,7 @@ def lstm_step(
         c = σ(f) ⊙ c + σ(i) ⊙ tanh(g)
         h = σ(o) ⊙ tanh(c)
     """
-    gates = projected + state.hidden @ params.weight_hh
+    gates = projected + dot(state.hidden, params.weight_hh)
     i, f, g, o = jnp.split(gates, 4, axis=-1)  # input, forget, candidate, output
     cell = jax.nn.sigmoid(f) * state.cell + jax.nn.sigmoid(i) * jnp.tanh(g)
     hidden = jax.nn.sigmoid(o) * jnp.tanh(cell)
@@ -74,8 +74,8 @@ def gru_step(
     hidden = state.hidden
     size = hidden.shape[-1]
     weight_rz, weight_n = params.weight_hh[:, : 2 * size], params.weight_hh[:, 2 * size :]
-    r, z = jnp.split(jax.nn.sigmoid(projected[..., : 2 * size] + hidden @ weight_rz), 2, axis=-1)  # reset, update
-    candidate = jnp.tanh(projected[..., 2 * size :] + (r * hidden) @ weight_n)
+    r, z = jnp.split(jax.nn.sigmoid(projected[..., : 2 * size] + dot(hidden, weight_rz)), 2, axis=-1)  # reset, update
+    candidate = jnp.tanh(projected[..., 2 * size :] + dot(r * hidden, weight_n))
     hidden = z * hidden + (1 - z) * candidate
     return GRUState(hidden), hidden
 
@@ -84,7 +84,7 @@ def rnn_step(
     params: LayerParams, state: RNNState, projected: Float[Array, "batch hidden"]
 ) -> tuple[RNNState, Float[Array, "batch hidden"]]:
     """The vanilla recurrent net (Elman 1990): `h = tanh(x W_ih + b + h W_hh)`."""
-    hidden = jnp.tanh(projected + state.hidden @ params.weight_hh)
+    hidden = jnp.tanh(projected + dot(state.hidden, params.weight_hh))
     return RNNState(hidden), hidden
 
 
@@ -98,7 +98,7 @@ class Cell(NamedTuple):
     step: Callable[..., tuple[Any, Array]]
     """One time step."""
     kernel: Callable[..., tuple[Array, ...]]
-    """The same over a whole sequence, fast: `(weight_hh, projected, *state) -> (outputs, *state)`."""
+    """The same over a whole sequence, fast: `(weight_hh, projected, *state, dtype) -> (outputs, *state)`."""
 
 
 CELLS: dict[CellName, Cell] = {

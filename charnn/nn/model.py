@@ -1,14 +1,17 @@
 """The language model: one-hot characters, a stack of recurrent layers, a softmax over the next character."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from charnn.config import ModelConfig
 from charnn.nn.cells import CELLS, LayerParams, init_layer, init_state
+from charnn.nn.kernels import as_factor, dot, project
 from charnn.text.vocabulary import Vocabulary
 
 State: TypeAlias = tuple[Any, ...]
@@ -72,17 +75,39 @@ def _project_characters(params: LayerParams, ids: Int[Array, "*shape"]) -> Float
     return jnp.take(params.weight_ih, ids.astype(jnp.int32), axis=0, mode="fill", fill_value=0) + params.bias
 
 
-def _project(params: LayerParams, inputs: Float[Array, "*shape input"]) -> Float[Array, "*shape gates*hidden"]:
-    """`x W_ih + b`."""
-    return _affine(inputs, params.weight_ih, params.bias)
+def _factors(config: ModelConfig) -> DTypeLike | None:
+    """The dtype of the factors of matrix products; None for that of the weights themselves."""
+    return None if config.precision == "float32" else config.precision
 
 
-def _affine(
-    inputs: Float[Array, "*shape input"], weight: Float[Array, "input output"], bias: Float[Array, " output"]
-) -> Float[Array, "*shape output"]:
-    # as one two-dimensional matmul: XLA on CPU runs it, and its gradients, faster than three-dimensional ones
-    outputs = inputs.reshape(-1, weight.shape[0]) @ weight + bias
-    return outputs.reshape(*inputs.shape[:-1], -1)
+def in_precision(config: ModelConfig, params: Params) -> Params:
+    """`params` with the matrices that anything is multiplied by in `config.precision`: half the memory to read a step.
+
+    The first layer's `weight_ih` is not among them, since its rows are only gathered. Has no use where gradients are
+    wanted, which would be rounded as well.
+    """
+    dtype = _factors(config)
+
+    def cast(layer: int, each: LayerParams) -> LayerParams:
+        weight_ih = each.weight_ih if layer == 0 else as_factor(each.weight_ih, dtype)
+        return each._replace(weight_ih=weight_ih, weight_hh=as_factor(each.weight_hh, dtype))
+
+    layers = tuple(cast(layer, each) for layer, each in enumerate(params.layers))
+    return params._replace(layers=layers, weight_out=as_factor(params.weight_out, dtype))
+
+
+def dropout_masks(
+    config: ModelConfig, batch_size: int, *, key: PRNGKeyArray
+) -> tuple[Float[Array, "batch hidden"], ...] | None:
+    """What each layer's output is multiplied by where units are dropped out: 0, or 1/(1 − dropout). None for none.
+
+    A stream has one mask for a whole sequence (Gal and Ghahramani 2016).
+    """
+    if config.dropout == 0:
+        return None
+    shape = batch_size, config.hidden_size
+    keys = [jax.random.fold_in(key, layer) for layer in range(config.num_layers)]
+    return tuple(jax.random.bernoulli(each, 1 - config.dropout, shape) / (1 - config.dropout) for each in keys)
 
 
 def step(
@@ -90,14 +115,16 @@ def step(
 ) -> tuple[State, Float[Array, "batch vocab"]]:
     """Read one character of each stream; the logits are for the next one."""
     cell = CELLS[config.cell]
+    params = in_precision(config, params)
     states = []
     projected = _project_characters(params.layers[0], ids)
     for layer, (layer_params, layer_state) in enumerate(zip(params.layers, state, strict=True)):
         layer_state, hidden = cell.step(layer_params, layer_state, projected)
         states.append(layer_state)
         if layer + 1 < config.num_layers:
-            projected = _project(params.layers[layer + 1], hidden)
-    return tuple(states), hidden @ params.weight_out + params.bias_out
+            above = params.layers[layer + 1]
+            projected = dot(hidden, above.weight_ih) + above.bias
+    return tuple(states), dot(hidden, params.weight_out) + params.bias_out
 
 
 def forward(
@@ -105,32 +132,26 @@ def forward(
     params: Params,
     state: State,
     ids: Int[Array, "seq_len batch"],
-    *,
-    dropout_key: PRNGKeyArray | None = None,
+    masks: Sequence[Float[Array, "batch hidden"]] | None = None,
 ) -> tuple[State, Float[Array, "seq_len batch vocab"]]:
     """Read a whole sequence, layer by layer, each by its cell's kernel.
 
-    The same as `step` for every character in turn, but the input projections of a layer are one matmul. With a
-    `dropout_key`, each layer's output is dropped out, with one mask for the whole sequence (Gal and Ghahramani 2016).
+    The same as `step` for every character in turn, but the input projections of a layer are one matmul. `masks` are
+    what each layer's outputs are multiplied by (`dropout_masks`).
     """
     cell = CELLS[config.cell]
+    dtype = _factors(config)
     states = []
     projected = _project_characters(params.layers[0], ids)
     for layer, (layer_params, layer_state) in enumerate(zip(params.layers, state, strict=True)):
-        outputs, *last = cell.kernel(layer_params.weight_hh, projected, *layer_state)
+        outputs, *last = cell.kernel(layer_params.weight_hh, projected, *layer_state, dtype)
         states.append(cell.state_type(*last))
-        if dropout_key is not None and config.dropout > 0:
-            outputs = _dropout(outputs, config.dropout, key=jax.random.fold_in(dropout_key, layer))
+        if masks is not None:
+            outputs = outputs * masks[layer]
         if layer + 1 < config.num_layers:
-            projected = _project(params.layers[layer + 1], outputs)
-    return tuple(states), _affine(outputs, params.weight_out, params.bias_out)
-
-
-def _dropout(
-    outputs: Float[Array, "seq_len batch hidden"], rate: float, *, key: PRNGKeyArray
-) -> Float[Array, "seq_len batch hidden"]:
-    keep = jax.random.bernoulli(key, 1 - rate, outputs.shape[1:])
-    return outputs * (keep / (1 - rate))
+            above = params.layers[layer + 1]
+            projected = project(outputs, above.weight_ih, dtype) + above.bias
+    return tuple(states), project(outputs, params.weight_out, dtype) + params.bias_out
 
 
 def nats(logits: Float[Array, "*shape vocab"], targets: Int[Array, "*shape"]) -> Float[Array, "*shape"]:

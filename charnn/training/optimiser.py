@@ -1,17 +1,22 @@
 """One step of learning: truncated backpropagation through time, clipping, AdamW, and the average of the weights."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 
 from charnn.config import ModelConfig, TrainConfig
-from charnn.nn.model import Params, State, forward, init_params, initial_state, nats
+from charnn.nn.device import batch_devices
+from charnn.nn.model import Params, State, dropout_masks, forward, init_params, initial_state, nats
+from charnn.text.vocabulary import Ids
 
 
 class Totals(NamedTuple):
@@ -87,32 +92,66 @@ def _optimiser(config: TrainConfig) -> optax.GradientTransformation:
     )
 
 
-def make_train_step(model: ModelConfig, config: TrainConfig) -> TrainStep:
+class Share(NamedTuple):
+    """What a device makes of its streams. The leading axis is that of the devices, of length 1 where each is alone."""
+
+    nats_per_char: Float[Array, " devices"]
+    grads: Params
+
+
+def make_train_step(model: ModelConfig, config: TrainConfig, devices: Sequence[jax.Device] | None = None) -> TrainStep:
     """The compiled `train_step(state, inputs, targets, step, learning_rate, starts_epoch) -> state`.
 
     `inputs` and `targets` are `[seq_len, batch_size]` ids. Gradients flow back to the start of the batch and no
     further, while the hidden state is carried on. `state` is donated: it must not be read again. Randomness depends on
     the seed and the step alone.
-    """
-    optimiser = _optimiser(config)
 
-    @partial(jax.jit, donate_argnames=("state",))
-    def train_step(
-        state: TrainState,
+    Each of `devices` (by default `batch_devices`) reads its own streams. Their gradients meet on the first, which
+    updates the weights: the devices never wait for each other inside a compiled function, where XLA's CPU collectives
+    can starve each other of threads.
+    """
+    devices = devices or batch_devices(config.batch_size)
+    optimiser = _optimiser(config)
+    mesh = Mesh(np.array(devices), ("batch",))
+    everywhere, by_stream = NamedSharding(mesh, P()), NamedSharding(mesh, P("batch"))
+    by_stream_in_time = NamedSharding(mesh, P(None, "batch"))
+
+    def share(
+        params: Params, carry: State, inputs: Array, targets: Array, masks: tuple[Array, ...] | None
+    ) -> tuple[Share, State]:
+        def loss(params: Params) -> tuple[Array, State]:
+            after, logits = forward(model, params, carry, inputs, masks)
+            return nats(logits, targets).mean(), after
+
+        (nats_per_char, after), grads = jax.value_and_grad(loss, has_aux=True)(params)
+        return jax.tree.map(lambda each: each[None], Share(nats_per_char, grads)), after
+
+    @partial(jax.jit, donate_argnames=("carry",))
+    def differentiate(
+        params: Params,
+        carry: State,
         inputs: Int[Array, "seq_len batch"],
         targets: Int[Array, "seq_len batch"],
         step: Int[Array, ""],
-        learning_rate: Float[Array, ""],
         starts_epoch: Bool[Array, ""],
-    ) -> TrainState:
+    ) -> tuple[Share, State]:
+        carry = jax.tree.map(lambda layer: jnp.where(starts_epoch, 0.0, layer), carry)
         dropout_key = jax.random.fold_in(jax.random.key(config.seed), step)
-        carry = jax.tree.map(lambda layer: jnp.where(starts_epoch, 0.0, layer), state.carry)
+        masks = dropout_masks(model, config.batch_size, key=dropout_key)
+        in_parts = jax.shard_map(
+            share,
+            mesh=mesh,
+            in_specs=(P(), P("batch"), P(None, "batch"), P(None, "batch"), P("batch")),
+            out_specs=P("batch"),
+            check_vma=False,
+        )
+        return in_parts(params, carry, inputs, targets, masks)
 
-        def loss(params: Params) -> tuple[Array, State]:
-            after, logits = forward(model, params, carry, inputs, dropout_key=dropout_key)
-            return nats(logits, targets).mean(), after
-
-        (nats_per_char, carry), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
+    @partial(jax.jit, donate_argnames=("state",))
+    def update(
+        state: TrainState, shares: Sequence[Share], step: Int[Array, ""], learning_rate: Float[Array, ""]
+    ) -> TrainState:
+        nats_per_char, grads = jax.tree.map(lambda *parts: sum(part[0] for part in parts) / len(parts), *shares)
         updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
         params = jax.tree.map(lambda param, update: param - learning_rate * update, state.params, updates)
         # the average starts as the weights and lengthens, so that it never lingers on the random beginning
@@ -125,6 +164,26 @@ def make_train_step(model: ModelConfig, config: TrainConfig) -> TrainStep:
             grad_norm=state.totals.grad_norm + grad_norm,
             clipped=state.totals.clipped + (grad_norm > config.max_grad_norm),
         )
-        return TrainState(params, average, opt_state, carry, totals)
+        return TrainState(params, average, opt_state, state.carry, totals)
 
-    return train_step
+    def train_step(
+        state: TrainState, inputs: Ids, targets: Ids, step: np.int32, learning_rate: np.float32, starts_epoch: np.bool_
+    ) -> TrainState:
+        if len(devices) == 1:
+            share, carry = differentiate(state.params, state.carry, inputs, targets, step, starts_epoch)
+            return update(state, [share], step, learning_rate)._replace(carry=carry)
+        shares, carry = differentiate(
+            jax.device_put(state.params, everywhere),
+            jax.device_put(state.carry, by_stream),
+            *jax.device_put((inputs, targets), by_stream_in_time),
+            step,
+            starts_epoch,
+        )
+        # shard by shard: an array that lies on two devices would be put together on the host first
+        parts = [
+            jax.tree.map(lambda leaf, n=n: jax.device_put(leaf.addressable_shards[n].data, devices[0]), shares)
+            for n in range(len(devices))
+        ]
+        return update(state._replace(carry=()), parts, step, learning_rate)._replace(carry=carry)
+
+    return train_step if len(devices) > 1 else jax.jit(train_step, donate_argnames=("state",))

@@ -68,7 +68,7 @@ def read_run(folder: Path) -> RunRecord:
         return RunRecord(
             **content
             | {
-                "model": _config(ModelConfig, content["model"]),
+                "model": _config(ModelConfig, {"precision": "float32"} | content["model"]),  # older runs do not say
                 "train": _config(TrainConfig, content["train"]),
                 "vocabulary": Vocabulary(content["vocabulary"]),
             }

@@ -11,6 +11,7 @@ import numpy as np
 
 from charnn.config import SampleConfig, TrainConfig
 from charnn.errors import CheckpointError, TrainingError
+from charnn.nn.device import keep_freed_memory
 from charnn.nn.generate import Sampling, generate, read_prompt
 from charnn.nn.model import Model, Params, init_params
 from charnn.text.batches import Streams, fit_shape
@@ -99,6 +100,7 @@ class _Run:
         self.chars_per_step = shape.batch_size * shape.seq_len
         eval_every = self.config.eval_every or max(MIN_EVAL_EVERY, EVAL_SHARE * self.val_chars // self.chars_per_step)
 
+        keep_freed_memory()
         self.train_step = make_train_step(self.model, self.config)
         self.checkpoints = Checkpoints(folder)
         if self.checkpoints.is_empty:

@@ -71,13 +71,11 @@ def read_same_text(folder: Path, record: RunRecord, path: Path) -> Corpus:
     return text
 
 
-def inherit(
-    source: Path, given: Mapping[str, Any], dropout: float, text: Corpus, seed: int
-) -> tuple[ModelConfig, Corpus, Params]:
+def inherit(source: Path, given: Mapping[str, Any], text: Corpus, seed: int) -> tuple[ModelConfig, Corpus, Params]:
     """A net of the shape of the run in `source`, with its best weights, for the characters of its text and of `text`.
 
-    The characters of `source` keep their ids; those that only `text` has come behind, with fresh rows. Raises
-    `ConfigError` if a `given` setting asks for another shape.
+    Dropout and precision are those `given`, or the source's. The characters of `source` keep their ids; those that only
+    `text` has come behind, with fresh rows. Raises `ConfigError` if a `given` setting asks for another shape.
     """
     record = read_run(source)
     for field in ("cell", "hidden_size", "num_layers"):
@@ -87,7 +85,9 @@ def inherit(
                 " other net. Leave the flag out, or train a new run without --init-from.",
                 field,
             )
-    model = dataclasses.replace(record.model, dropout=dropout)
+    model = dataclasses.replace(
+        record.model, **{field: given[field] for field in ("dropout", "precision") if field in given}
+    )
     vocabulary = record.vocabulary.extended(text.vocabulary)
     ids = vocabulary.encode(text.vocabulary.characters)[text.ids]
     weights, _ = load_params(source, "best", model, len(record.vocabulary))

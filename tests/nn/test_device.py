@@ -1,8 +1,13 @@
+import platform
+import subprocess
+import sys
+
 import jax
 import pytest
+from processes import environment
 
 from charnn.errors import ConfigError
-from charnn.nn.device import select_device
+from charnn.nn.device import MIN_STREAMS, batch_devices, select_device
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +50,32 @@ def test_the_cpu_is_everywhere_and_is_computed_on():
 
 def test_the_best_device_is_chosen_when_none_is_named():
     assert select_device(None).split(" ")[0] == jax.devices()[0].platform
+
+
+def test_a_batch_is_shared_evenly_by_as_many_cores_as_it_gives_enough_streams():
+    cores = jax.devices("cpu")
+    assert len(cores) > 1
+    with jax.default_device(cores[0]):
+        assert batch_devices(1) == batch_devices(2 * MIN_STREAMS - 1) == cores[:1]
+        assert batch_devices(2 * MIN_STREAMS) == cores[:2]
+        assert batch_devices(2 * MIN_STREAMS + 1) == cores[:1], "no device may have more streams than another"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back that could be kept")
+def test_freed_memory_is_kept():
+    """A large array that is freed and made again costs no new pages."""
+    code = (
+        "import numpy as np, resource, sys\n"
+        "from charnn.nn.device import keep_freed_memory\n"
+        "if sys.argv[1] == 'kept': keep_freed_memory()\n"
+        "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "np.ones(2**26)\n"
+        "before = faults()\n"
+        "for _ in range(3): np.ones(2**26)\n"
+        "print(faults() - before)\n"
+    )
+    pages = {
+        how: int(subprocess.run([sys.executable, "-c", code, how], env=environment(), capture_output=True).stdout)
+        for how in ("kept", "given back")
+    }
+    assert pages["kept"] < 100 < pages["given back"]

@@ -1,5 +1,6 @@
 """What the stack of layers has to do whatever its weights are: first its laws, then the numbers."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -11,7 +12,16 @@ from jax.test_util import check_grads
 
 from charnn.config import CELLS, ModelConfig
 from charnn.nn import cells
-from charnn.nn.model import abstract_params, forward, init_params, initial_state, nats, step, transplant
+from charnn.nn.model import (
+    abstract_params,
+    dropout_masks,
+    forward,
+    init_params,
+    initial_state,
+    nats,
+    step,
+    transplant,
+)
 
 VOCAB, HIDDEN, SEQ_LEN, BATCH = 5, 6, 9, 3
 IDS = np.random.default_rng(0).integers(VOCAB + 1, size=(SEQ_LEN, BATCH)).astype(np.uint8)  # with unknown ones
@@ -112,13 +122,33 @@ def test_the_gradient_of_the_loss_is_the_numeric_one(cell, x64):
     check_grads(loss, (params, state), order=1, modes=["rev"], atol=1e-6, rtol=1e-6)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_bfloat16_rounds_factors_and_nothing_else(cell):
+    """One step and the whole sequence round alike; states and logits stay float32, and near those of float32."""
+    config, params = model(cell, hidden_size=32)
+    params = jax.tree.map(lambda leaf: leaf / 8, params)
+    config = dataclasses.replace(config, precision="bfloat16")
+    state = initial_state(config, BATCH)
+    whole_state, whole = forward(config, params, state, IDS)
+    by_step = state
+    for ids, logits in zip(IDS, whole, strict=True):
+        by_step, step_logits = step(config, params, by_step, ids)
+        assert_close(step_logits, logits, 1e-3)
+    assert_close(by_step, whole_state, 1e-3)
+    assert {leaf.dtype for leaf in jax.tree.leaves((whole_state, whole))} == {jnp.dtype("float32")}
+    _, exact = forward(dataclasses.replace(config, precision="float32"), params, state, IDS)
+    assert_close(whole, exact, 3e-2)
+    assert not np.array_equal(whole, exact)
+
+
 def dropped_outputs(dropout, key, num_layers=1, batch=64, hidden_size=32):
     """What comes out of the last layer with and without dropout, made visible by an identity for `weight_out`."""
     config, params = model("rnn", num_layers, hidden_size=hidden_size, dropout=dropout)
     params = params._replace(weight_out=jnp.eye(hidden_size), bias_out=jnp.zeros(hidden_size))
     ids = np.random.default_rng(2).integers(VOCAB, size=(4, batch))
     state = initial_state(config, batch)
-    return forward(config, params, state, ids, dropout_key=key)[1], forward(config, params, state, ids)[1]
+    masks = dropout_masks(config, batch, key=key)
+    return forward(config, params, state, ids, masks)[1], forward(config, params, state, ids)[1]
 
 
 def test_dropout_drops_a_unit_for_a_whole_sequence_and_scales_up_the_others():
@@ -137,13 +167,12 @@ def test_dropout_keeps_the_mean():
     assert np.all(np.abs(dropped.mean(0) - plain) < 5 * spread)
 
 
-def test_there_is_no_dropout_without_a_key():
+def test_there_is_no_dropout_without_masks():
     config, params = model(dropout=0.9)
     without = ModelConfig(config.cell, config.hidden_size, config.num_layers, dropout=0.0)
     state = initial_state(config, BATCH)
-    plain = forward(without, params, state, IDS)
-    assert_close(forward(config, params, state, IDS), plain, 0)
-    assert_close(forward(without, params, state, IDS, dropout_key=jax.random.key(0)), plain, 0)
+    assert_close(forward(config, params, state, IDS), forward(without, params, state, IDS), 0)
+    assert dropout_masks(without, BATCH, key=jax.random.key(0)) is None
 
 
 def test_each_layer_is_dropped_out_with_a_mask_of_its_own():
@@ -153,7 +182,8 @@ def test_each_layer_is_dropped_out_with_a_mask_of_its_own():
     @jax.jit
     def gradient(key):
         def loss(params):
-            _, logits = forward(config, params, initial_state(config, 1), IDS[:, :1], dropout_key=key)
+            masks = dropout_masks(config, 1, key=key)
+            _, logits = forward(config, params, initial_state(config, 1), IDS[:, :1], masks)
             return jnp.sum(logits**2)
 
         return jax.grad(loss)(params)
@@ -169,7 +199,7 @@ def test_each_layer_is_dropped_out_with_a_mask_of_its_own():
 def test_dropout_leaves_the_carried_state_whole():
     config, params = model("gru", 1, dropout=0.5)
     state = initial_state(config, BATCH)
-    dropped, _ = forward(config, params, state, IDS, dropout_key=jax.random.key(0))
+    dropped, _ = forward(config, params, state, IDS, dropout_masks(config, BATCH, key=jax.random.key(0)))
     assert_close(dropped, forward(config, params, state, IDS)[0], 0)
 
 

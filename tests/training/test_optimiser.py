@@ -103,6 +103,27 @@ def test_a_step_clips_adapts_decays_and_averages(x64):
     np.testing.assert_allclose(state.totals.grad_norm, sum(norms), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_devices_that_share_a_batch_learn_what_one_learns_from_the_whole(dropout):
+    model, config = ModelConfig("lstm", 8, 2, dropout), TrainConfig(seq_len=SEQ_LEN, batch_size=4)
+    rng = np.random.default_rng(3)
+    params = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), "float32"), abstract_params(model, 4))
+    ids = rng.integers(4, size=(6, SEQ_LEN + 1, 4)).astype(np.uint8)
+
+    def learned(devices):
+        train_step = make_train_step(model, config, devices)
+        state = init_train_state(model, config, jax.tree.map(jnp.copy, params))
+        for step, chunk in enumerate(ids):
+            state = advance(train_step, state, (chunk[:-1], chunk[1:]), step, starts_epoch=step == 4)
+        return state
+
+    assert len(jax.devices()) > 1
+    shared, alone = learned(jax.devices()), learned(jax.devices()[:1])
+    assert len(shared.carry[0].hidden.sharding.device_set) == len(jax.devices())
+    for ours, theirs in zip(to_numpy(shared), to_numpy(alone), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_the_state_flows_from_batch_to_batch_and_stops_at_an_epoch(train_step):
     """With a learning rate of 0 the carried state is the only way from one batch to the next."""
     one, other = batches(2)

@@ -114,7 +114,7 @@ def state_of(step):
 def test_what_another_run_knows_is_inherited_and_new_characters_come_behind(tmp_path, source):
     path = tmp_path / "text.txt"
     path.write_text(TEXT)
-    model, text, params = inherit(source, {"hidden_size": 3}, 0.5, read_corpus(path), 7)
+    model, text, params = inherit(source, {"hidden_size": 3, "dropout": 0.5}, read_corpus(path), 7)
     assert model == dataclasses.replace(MODEL, dropout=0.5)
     assert text.vocabulary == Vocabulary("cab ,"), "the known characters keep their ids"
     assert text.vocabulary.decode(text.ids) == TEXT
@@ -139,7 +139,7 @@ def test_weights_are_not_inherited_by_a_net_of_another_shape(tmp_path, source, f
     path = tmp_path / "text.txt"
     path.write_text(TEXT)
     with pytest.raises(ConfigError, match=f"source has {field}") as caught:
-        inherit(source, {field: value}, 0.1, read_corpus(path), 0)
+        inherit(source, {field: value}, read_corpus(path), 0)
     assert caught.value.field == field
 
 

@@ -5,14 +5,16 @@ c_t = σ(f) ⊙ c_{t−1} + σ(i) ⊙ tanh(g)
 h_t = σ(o) ⊙ tanh(c_t)
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from charnn.nn.kernels.arithmetic import outer, shift
+from charnn.nn.kernels.arithmetic import as_factor, dot, outer, shift
 
 
 class Saved(NamedTuple):
@@ -26,30 +28,33 @@ class Saved(NamedTuple):
     gates: Float[Array, "seq_len batch 4*hidden"]
 
 
-@jax.custom_vjp
+@partial(jax.custom_vjp, nondiff_argnums=(4,))
 def lstm_scan(
     weight_hh: Float[Array, "hidden 4*hidden"],
     projected: Float[Array, "seq_len batch 4*hidden"],
     hidden: Float[Array, "batch hidden"],
     cell: Float[Array, "batch hidden"],
+    dtype: DTypeLike | None = None,
 ) -> tuple[Float[Array, "seq_len batch hidden"], Float[Array, "batch hidden"], Float[Array, "batch hidden"]]:
     """Run an LSTM over `projected`; return every output, and the last hidden and cell.
 
     For the gradient it saves the outputs, the cells and the four activated gates: 6 × hidden numbers for each
-    character. Only tanh(c_t) is computed again.
+    character. Only tanh(c_t) is computed again. Factors of matrix products are of `dtype`.
     """
-    return _forward(weight_hh, projected, hidden, cell)[0]
+    return _forward(weight_hh, projected, hidden, cell, dtype)[0]
 
 
 def _forward(
-    weight_hh: Array, projected: Array, hidden: Array, cell: Array
+    weight_hh: Array, projected: Array, hidden: Array, cell: Array, dtype: DTypeLike | None
 ) -> tuple[tuple[Array, Array, Array], Saved]:
     # σ(x) = ½ tanh(½x) + ½, so one tanh over whole rows activates all four gates, and they are saved as they stand.
     scale = jnp.repeat(jnp.array([0.5, 0.5, 1, 0.5], hidden.dtype), hidden.shape[-1])
 
+    weight = as_factor(weight_hh, dtype)
+
     def step(state: tuple[Array, Array], projected: Array) -> tuple[tuple[Array, Array], tuple[Array, Array, Array]]:
         hidden, cell = state
-        gates = scale * jnp.tanh(scale * (projected + hidden @ weight_hh)) + (1 - scale)
+        gates = scale * jnp.tanh(scale * (projected + dot(hidden, weight))) + (1 - scale)
         i, f, g, o = jnp.split(gates, 4, axis=-1)
         cell = f * cell + i * g
         hidden = o * jnp.tanh(cell)
@@ -59,10 +64,12 @@ def _forward(
     return (outputs, last_hidden, last_cell), Saved(weight_hh, hidden, cell, outputs, cells, gates)
 
 
-def _backward(saved: Saved, cotangents: tuple[Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+def _backward(
+    dtype: DTypeLike | None, saved: Saved, cotangents: tuple[Array, Array, Array]
+) -> tuple[Array, Array, Array, Array]:
     weight_hh, hidden, cell, outputs, cells, gates = saved
     d_outputs, d_hidden, d_cell = cotangents
-    weight_back = weight_hh.T
+    weight_back = as_factor(weight_hh, dtype).T
 
     def step(d_state: tuple[Array, Array], at: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:
         d_hidden, d_cell = d_state
@@ -80,12 +87,12 @@ def _backward(saved: Saved, cotangents: tuple[Array, Array, Array]) -> tuple[Arr
             ],
             axis=-1,
         )
-        return (d_gates @ weight_back, d_cell * f), d_gates
+        return (dot(d_gates, weight_back), d_cell * f), d_gates
 
     (d_hidden, d_cell), d_gates = lax.scan(
         step, (d_hidden, d_cell), (d_outputs, shift(cell, cells), cells, gates), reverse=True
     )
-    return outer(shift(hidden, outputs), d_gates), d_gates, d_hidden, d_cell
+    return outer(shift(hidden, outputs), d_gates, dtype), d_gates, d_hidden, d_cell
 
 
 lstm_scan.defvjp(_forward, _backward)

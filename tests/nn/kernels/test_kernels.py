@@ -10,7 +10,7 @@ import pytest
 from jax import Array, lax
 from jax.test_util import check_grads
 
-from charnn.nn.kernels import gru_scan, lstm_scan, rnn_scan
+from charnn.nn.kernels import gru_scan, lstm_scan, project, rnn_scan
 
 
 def plain_lstm(weight_hh, projected, hidden, cell):
@@ -102,6 +102,28 @@ def test_value_and_gradient_are_the_plain_twins(kernel, shape, dtype):
     with jax.enable_x64(dtype == "float64"):
         args = arguments(kernel, *shape, dtype)
         assert_agree(value_and_gradient(kernel.scan, args), value_and_gradient(kernel.plain, args), TOLERANCE[dtype])
+
+
+def test_factors_of_bfloat16_change_little_and_the_rest_stays_float32(kernel):
+    """bfloat16 keeps 8 bits of a factor."""
+    args = arguments(kernel, 7, 32, 16, "float32")
+    args[0] = args[0] / 4
+    ours = value_and_gradient(lambda *args: kernel.scan(*args, jnp.bfloat16), args)
+    assert_agree(ours, value_and_gradient(kernel.plain, args), 4e-2)
+    exact = value_and_gradient(kernel.scan, args)
+    assert not np.array_equal(ours[0][0], exact[0][0]), "nothing was rounded"
+
+
+@pytest.mark.parametrize("dtype", [None, jnp.bfloat16])
+def test_a_projection_is_one_matrix_product_with_its_gradients(dtype):
+    rng = np.random.default_rng(0)
+    inputs, weight = (jnp.asarray(rng.normal(size=shape), "float32") for shape in [(5, 3, 16), (16, 8)])
+
+    def plain(inputs, weight):
+        return (jnp.einsum("tbi,io->tbo", inputs, weight),)
+
+    ours = value_and_gradient(lambda *args: (project(*args, dtype),), [inputs, weight])
+    assert_agree(ours, value_and_gradient(plain, [inputs, weight]), 1e-5 if dtype is None else 2e-2)
 
 
 def test_gradient_is_the_numeric_one(kernel):
