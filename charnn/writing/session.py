@@ -284,10 +284,13 @@ class Session:
 
     def delete_word(self) -> Draft:
         """Take the last word back, with what is around it up to the word before."""
-        text = self.text
-        last = self.units["word"].begins(text)
-        if last == len(text):  # the last one is over
-            last = self.units["word"].begins(text[:-1])
+        text, word = self.text, self.units["word"]
+        last = word.begins(text)
+        if word.after(text) == START:  # nothing of a word has come since the last one
+            text = text[:last]
+            last = word.begins(text)
+            if last == len(text):
+                last = word.begins(text[:-1])
         return self.cut(last)
 
     # going about

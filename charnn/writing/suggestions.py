@@ -36,7 +36,7 @@ class Budget:
     """States kept on the device; the search for a word opens as many prefixes at most."""
     seconds: float = float("inf")
     length: int = 80
-    """Characters of a line or bar after which it is cut off."""
+    """Characters after which a line or bar is cut off, and a word is not searched further."""
 
 
 DEFAULT_BUDGET = Budget()
@@ -156,6 +156,7 @@ class _Search:
         # of each node: its parent, its last character, the state of the unit, and where its net states are kept
         self._parents, self._ids = np.array([-1]), np.array([-1])
         self._states, self._places = np.array([unit.after(prefix)]), np.array([0])
+        self._lengths = np.array([0])
         self._rounds: list[_Opened] = []
         # of each unit found: its mass, the node that it is at, the character that it ends after (-1: at the node)
         self._found, self._found_nodes, self._found_ids = np.zeros(0), np.zeros(0, int), np.zeros(0, int)
@@ -194,6 +195,7 @@ class _Search:
         )
         self._parents, self._ids = np.concatenate([self._parents, parents]), np.concatenate([self._ids, ids])
         self._states, self._places = np.concatenate([self._states, states]), np.concatenate([self._places, places])
+        self._lengths = np.concatenate([self._lengths, self._lengths[parents] + 1])
         self._enter(masses, branches)
         return self._rounds[-1]
 
@@ -210,11 +212,11 @@ class _Search:
     def best_first(self) -> None:
         """Open the likeliest nodes until nothing that is still open is likelier than the k-th unit found."""
         masses, parents, ids = self._children(self._rounds[-1])
-        unlikely = -np.inf  # the largest mass of what need not be opened
+        closed = -np.inf  # the largest mass of what is not opened: it is too unlikely, or too long
         while True:
-            likely = masses > self._threshold()
-            unlikely = max(unlikely, masses[~likely].max(initial=-np.inf))
-            masses, parents, ids = masses[likely], parents[likely], ids[likely]
+            worth = (masses > self._threshold()) & (self._lengths[parents] < self._budget.length)
+            closed = max(closed, float(masses[~worth].max(initial=-np.inf)))
+            masses, parents, ids = masses[worth], parents[worth], ids[worth]
             left = min(BATCH, self._budget.nodes - len(self._parents) + 1)
             if not len(masses) or left <= 0 or time.monotonic() > self._deadline:
                 break
@@ -227,7 +229,7 @@ class _Search:
             masses, parents, ids = (
                 np.concatenate([old[others], new]) for old, new in zip((masses, parents, ids), more, strict=True)
             )
-        self._bound = float(masses.max(initial=unlikely))
+        self._bound = float(masses.max(initial=closed))
 
     def _children(self, opened: _Opened) -> tuple[Floats, Indices, Indices]:
         """Of all children of new nodes that go on: mass, parent, character."""

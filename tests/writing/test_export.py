@@ -15,7 +15,7 @@ from charnn.writing.voices import Voice, Voices
 VOICES = Voices.of([Voice("one & <two>", random_model("\n abc<&`", seed=1))])
 
 
-@pytest.fixture()
+@pytest.fixture
 def session(tmp_path):
     with Session.create(session_path(tmp_path, "tale"), VOICES, SampleConfig(0.5), seed=1) as session:
         session.type("\nab<b>")

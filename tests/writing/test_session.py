@@ -33,7 +33,7 @@ def two_voices():
 VOICES = two_voices()
 
 
-@pytest.fixture()
+@pytest.fixture
 def session(tmp_path):
     with Session.create(session_path(tmp_path, "tale"), VOICES, PLAIN, seed=1) as session:
         yield session
@@ -234,7 +234,7 @@ def test_running_free_writes_units_and_can_be_stopped(session):
         if name == "char":
             assert len(draft.text) == count
         else:
-            assert 0 < draft.text.strip("\n").count("\n")
+            assert draft.text.strip("\n").count("\n") > 0
     assert session.text.startswith(before)
     start = session.draft
     first, second = (session.let_run(session.units["char"], 30).text, session.go_to(start))
@@ -309,8 +309,18 @@ def test_a_torn_last_line_is_dropped_and_said(session):
 
 
 @pytest.mark.parametrize(
-    "line", ["{", "[]", '{"at": 7}', '{"travel": -9}', '{"draft": 1}', '{"weights": [1]}', '{"x": 1}', '{"settings": {"y": 1}}']
-)  # fmt: skip
+    "line",
+    [
+        "{",
+        "[]",
+        '{"at": 7}',
+        '{"travel": -9}',
+        '{"draft": 1}',
+        '{"weights": [1]}',
+        '{"x": 1}',
+        '{"settings": {"y": 1}}',
+    ],
+)
 def test_a_damaged_line_is_named(session, line):
     session.close()
     with session.path.open("a") as stream:
