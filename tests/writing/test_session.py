@@ -86,7 +86,8 @@ def do(session, operation, value):
         case "pick":
             unit = session.units[value]
             found = session.suggest(unit, 2)
-            session.pick(found.items[-1], len(found.items), unit)
+            if found.items:  # the likeliest characters for ever may be no word
+                session.pick(found.items[-1], len(found.items), unit)
         case "let_run":
             session.let_run(session.units[value], 2)
         case "go_to":
@@ -102,7 +103,7 @@ def do(session, operation, value):
             getattr(session, operation)()
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(OPERATIONS)
 def test_a_session_that_is_loaded_again_is_the_same(operations):
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +122,7 @@ def test_a_session_that_is_loaded_again_is_the_same(operations):
         assert again.note == ""
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(OPERATIONS)
 def test_the_reading_is_of_the_text(operations):
     """However it came about, and each way back leads through the same texts."""

@@ -166,6 +166,15 @@ def test_a_search_that_ends_early_says_what_it_may_have_missed(nodes):
         assert len(mine) < k
 
 
+def test_a_word_without_end_is_given_up():
+    endless = units(delimiters="$")["word"]  # which the net never writes
+    suggestions = suggest(ONE, ONE.begin(TEXT), endless, 3, SampleConfig(0.0), budget=Budget(length=5))
+    assert suggestions.items == ()
+    assert suggestions.opened == 5
+    assert not suggestions.exact
+    assert suggestions.bound == suggestions.leftover == 1
+
+
 def test_no_time_is_no_search():
     suggestions = suggest(ONE, ONE.begin(TEXT), WORD, 3, PLAIN, budget=Budget(seconds=0))
     assert suggestions.opened == 0
