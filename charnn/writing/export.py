@@ -8,9 +8,11 @@ import html
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 
+from charnn.text.corpus import encode_text
 from charnn.writing.drafts import By, Draft, Hand
 from charnn.writing.session import Session
 
@@ -130,6 +132,26 @@ def to_html(session: Session, title: str) -> str:
     return _PAGE.format(
         title=_escaped(title), names=_escaped(", ".join(session.voices.names)), legend=legend, text=spans, rows=rows
     )
+
+
+def save(session: Session, path: Path) -> None:
+    """Write the text to `path`: as Markdown or as a page if it ends in `.md` or `.html`, else the text alone.
+
+    A file that is there is replaced, whole or not at all. Raises OSError if it cannot be.
+    """
+    title, suffix = session.path.stem, path.suffix.lower()
+    form = {".md": to_markdown, ".html": to_html, ".htm": to_html}.get(suffix)
+    content = session.text if form is None else form(session, title)
+    path = path.resolve()  # a link stays one
+    if path.exists() and not path.is_file():
+        path.write_bytes(encode_text(content))  # a pipe, say, takes it as it comes
+        return
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_bytes(encode_text(content))
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _rows(account: Account) -> Iterator[tuple[str, str]]:
