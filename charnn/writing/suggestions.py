@@ -7,11 +7,17 @@ Characters and words are searched best first: when the k-th one found is at leas
 open, no better one can be in there, and the answer is exact. Lines and bars are too many for that: a beam and some
 samples look for them, but what they find has its exact probability, too. Either way `Suggestions` says whether the
 answer is exact and, if not, how likely what was not found can be at most.
+
+The likeliest lines are of little use: they stop at once, and hardly differ. So lines and bars are ranked by what a
+character of theirs costs, long ones favoured less than in proportion (as Wu et al. 2016 do for translations), and the
+best one of each beginning goes first.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +29,11 @@ from charnn.writing.voices import Voices
 
 BATCH = 32  # nodes opened at a time
 _BEAM = 16  # of these when lines are looked for; the others follow samples
+_LENGTH_SHIFT, _LENGTH_POWER = 5, 0.7  # of what lines are ranked by: −log p / (length + 5)^0.7
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
+_Found: TypeAlias = tuple[float, int, int, bool]  # mass, node, character after it (-1: none), whether it is whole
 
 
 @dataclass(frozen=True)
@@ -55,12 +63,12 @@ class Suggestion:
     shares: tuple[float, ...]
     """How much each voice wanted it, summing to 1: its weight times its own probability of `rest` at temperature 1."""
     complete: bool = True
-    """False if it was cut off: then `probability` is that of a longer unit that begins so."""
+    """False if it was cut off: then `probability` is that of all units that begin so."""
 
 
 @dataclass(frozen=True)
 class Suggestions:
-    """The likeliest ways to go on, in order, and what is left."""
+    """The likeliest ways to go on, in order (of lines and bars: see above), and what is left."""
 
     unit: Unit
     items: tuple[Suggestion, ...]
@@ -100,7 +108,7 @@ def suggest(
     budget: Budget = DEFAULT_BUDGET,
     should_stop: Callable[[], bool] = _never,
 ) -> Suggestions:
-    """The `k` likeliest next units after a draft.
+    """The `k` likeliest next units after a draft; of lines and bars, the `k` best that were found.
 
     `reading` is of the whole draft, one stream. `prefix` is the end of it that is of the unit already (what was typed
     of a word): all suggestions begin with it, and their probabilities are conditional on it. The next `k` are the
@@ -133,6 +141,13 @@ class _Opened:
         """Of each child: [nodes, vocab]."""
         self.open_masses = np.where(moves >= START, self.masses, -np.inf)
         self.end_masses = _log_sum(np.where(moves == ENDS_BEFORE, self.masses, -np.inf))
+        """Of ending before whatever comes next: [nodes]."""
+        self.ways = np.concatenate(
+            [np.where(moves == ENDS_BEFORE, -np.inf, self.masses), self.end_masses[:, None]], axis=1
+        )
+        """All ways to go on: by a character, or by ending here, the last: [nodes, vocab + 1]."""
+        self.ends = np.concatenate([moves < START, np.ones((size, 1), bool)], axis=1)
+        """Which of them end the unit."""
 
 
 class _Search:
@@ -176,11 +191,18 @@ class _Search:
         first = len(self._parents) - len(masses)
         opened = _Opened(first, masses, branches, self._table[self._states[first:]])
         self._rounds.append(opened)
+
+    def _find(self, masses: Floats, nodes: Indices, ids: Indices) -> None:
+        """Take in units that end after the characters `ids` of `nodes`, or at the nodes where that is −1."""
+        self._found = np.concatenate([self._found, masses])
+        self._found_nodes = np.concatenate([self._found_nodes, nodes])
+        self._found_ids = np.concatenate([self._found_ids, ids])
+
+    def _find_all(self, opened: _Opened) -> None:
         nodes, ids = np.nonzero((opened.moves == ENDS_AFTER) & (opened.masses > -np.inf))
+        self._find(opened.masses[nodes, ids], opened.first + nodes, ids)
         (ended,) = np.nonzero(opened.end_masses > -np.inf)
-        self._found = np.concatenate([self._found, opened.masses[nodes, ids], opened.end_masses[ended]])
-        self._found_nodes = np.concatenate([self._found_nodes, first + nodes, first + ended])
-        self._found_ids = np.concatenate([self._found_ids, ids, np.full(len(ended), -1)])
+        self._find(opened.end_masses[ended], opened.first + ended, np.full(len(ended), -1))
 
     def _open(self, masses: Floats, parents: Indices, ids: Indices, places: Indices) -> _Opened:
         """Open the children `ids` of the nodes `parents`, a batch at most, and keep their states at `places`."""
@@ -211,6 +233,7 @@ class _Search:
 
     def best_first(self) -> None:
         """Open the likeliest nodes until nothing that is still open is likelier than the k-th unit found."""
+        self._find_all(self._rounds[-1])
         masses, parents, ids = self._children(self._rounds[-1])
         closed = -np.inf  # the largest mass of what is not opened: it is too unlikely, or too long
         while True:
@@ -225,6 +248,7 @@ class _Search:
             first = len(self._parents)
             places = np.arange(first, first + len(best))
             opened = self._open(masses[best], parents[best], ids[best], places)
+            self._find_all(opened)
             more = self._children(opened)
             masses, parents, ids = (
                 np.concatenate([old[others], new]) for old, new in zip((masses, parents, ids), more, strict=True)
@@ -237,54 +261,82 @@ class _Search:
         return opened.open_masses[nodes, ids], opened.first + nodes, ids
 
     def beam(self) -> None:
-        """Follow the likeliest beginnings and some samples, all of one length, to their ends or to the length's."""
+        """Follow the likeliest beginnings and some samples, all of one length, to their ends or to the length's.
+
+        A unit is found where a sample ends, or where one that ends is among the likeliest of its length.
+        """
         rng = np.random.default_rng(0)
-        dropped = -np.inf  # the largest mass of what was not followed
+        self._bound = -np.inf  # the largest mass of what was not followed
         streams = np.zeros(BATCH - _BEAM, int)  # the node that each sample is at, as a row of the last round
         opened = self._rounds[-1]
         for depth in range(self._budget.length):
-            masses = opened.open_masses
+            masses, vocab_size = opened.ways, opened.ways.shape[1]
             best = np.argsort(-masses, axis=None, kind="stable")[:_BEAM]
-            drawn = [(row, _draw(opened.log_probs[row], rng)) for row in streams]
-            alive = [row * masses.shape[1] + id_ for row, id_ in drawn if masses[row, id_] > -np.inf]
-            chosen = np.unique(np.concatenate([best, np.array(alive, int)]))
+            drawn = np.array([row * vocab_size + _draw(masses[row], rng) for row in streams], int)
+            chosen = np.unique(np.concatenate([best, drawn]))
             chosen = chosen[masses.flat[chosen] > -np.inf]
             rest = masses.copy()
             rest.flat[chosen] = -np.inf
-            dropped = max(dropped, float(rest.max(initial=-np.inf)))
-            likeliest = float(masses.flat[chosen].max(initial=-np.inf))
-            if likeliest <= self._threshold() or time.monotonic() > self._deadline:
-                self._bound = max(dropped, likeliest)
+            self._bound = max(self._bound, float(rest.max(initial=-np.inf)))
+            ends = chosen[opened.ends.flat[chosen]]
+            ids = ends % vocab_size
+            self._find(masses.flat[ends], opened.first + ends // vocab_size, np.where(ids < vocab_size - 1, ids, -1))
+            followed = chosen[~opened.ends.flat[chosen]]
+            if not len(followed):
+                return
+            if time.monotonic() > self._deadline:
+                self._bound = max(self._bound, float(masses.flat[followed].max()))
                 return
             first = 1 + depth % 2 * BATCH  # of two batches of places one is read and the other written
-            parents, ids = opened.first + chosen // masses.shape[1], chosen % masses.shape[1]
-            opened = self._open(masses.flat[chosen], parents, ids, np.arange(first, first + len(chosen)))
-            streams = np.searchsorted(chosen, np.array(alive, int))
-        for row, mass in enumerate(_log_sum(opened.open_masses)):
+            parents, ids = opened.first + followed // vocab_size, followed % vocab_size
+            alive = drawn[~opened.ends.flat[drawn]]
+            opened = self._open(masses.flat[followed], parents, ids, np.arange(first, first + len(followed)))
+            streams = np.searchsorted(followed, alive)
+        for row, mass in enumerate(_log_sum(opened.ways)):
             self._cut_off.append((float(mass), opened.first + row))
-        self._bound = dropped
+
+    def _ranked(self, found: list[_Found]) -> list[int]:
+        """Long units from the best: what is whole first, and of those that begin alike the best first."""
+        texts = [self._text(node, id_) for _, node, id_, _ in found]
+        costs = [
+            -mass / float(len(text) + _LENGTH_SHIFT) ** _LENGTH_POWER
+            for (mass, *_), text in zip(found, texts, strict=True)
+        ]
+        alike: Counter[tuple[str, bool]] = Counter()
+        keys = {}
+        for n in sorted(range(len(found)), key=costs.__getitem__):
+            complete, beginning = found[n][3], "".join(texts[n].split(maxsplit=1)[:1])
+            keys[n] = not complete, alike[beginning, complete], costs[n]
+            alike[beginning, complete] += 1
+        return sorted(keys, key=keys.__getitem__)
 
     def answer(self, prefix: str) -> Suggestions:
         """What was found, the likeliest first."""
-        found = [
+        found: list[_Found] = [
             (float(mass), int(node), int(id_), True)
             for mass, node, id_ in zip(self._found, self._found_nodes, self._found_ids, strict=True)
         ]
         found += [(mass, node, -1, False) for mass, node in self._cut_off if mass > -np.inf]
         found.sort(key=lambda one: -one[0])
-        items = tuple(self._suggestion(prefix, *one) for one in found[: self._k])
-        least = found[self._k - 1][0] if len(found) >= self._k else -np.inf
-        bound = max(self._bound, max((one[0] for one in found[self._k :]), default=-np.inf))
-        exact = self._bound <= least and all(item.complete for item in items)
+        masses = np.array([mass for mass, *_ in found])
+        order = self._ranked(found) if self._unit.is_long else list(range(len(found)))
+        shown, others = order[: self._k], order[self._k :]
+        items = tuple(self._suggestion(prefix, *found[n]) for n in shown)
+        least = float(masses[shown].min()) if len(shown) == self._k else -np.inf
+        bound = max(self._bound, float(masses[others].max(initial=-np.inf)))
+        exact = bound <= least and all(item.complete for item in items)
         leftover = max(0.0, 1 - sum(item.probability for item in items))
         return Suggestions(
             self._unit, items, leftover, exact, min(float(np.exp(bound)), leftover), len(self._parents) - 1
         )
 
     def _suggestion(self, prefix: str, mass: float, node: int, id_: int, complete: bool) -> Suggestion:
-        path = list(self._path(node, id_))[::-1]
-        rest = self._voices.vocabulary.decode([id_ for _, id_ in path])
-        return Suggestion(prefix + rest, rest, float(np.exp(mass)), self._shares(path), complete)
+        rest = self._text(node, id_)
+        shares = self._shares(list(self._path(node, id_)))
+        return Suggestion(prefix + rest, rest, float(np.exp(mass)), shares, complete)
+
+    def _text(self, node: int, id_: int) -> str:
+        return self._voices.vocabulary.decode([id_ for _, id_ in self._path(node, id_)][::-1])
 
     def _path(self, node: int, id_: int) -> Iterator[tuple[int, int]]:
         """Node and character after it, from the last character to the first."""

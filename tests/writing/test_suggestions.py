@@ -1,10 +1,11 @@
 """What is suggested is what enumerating every continuation finds."""
 
+from collections import Counter
 from functools import lru_cache
 
 import numpy as np
 import pytest
-from nets import random_model
+from nets import follower_model, random_model
 
 from charnn.config import SampleConfig
 from charnn.nn.blend import extend
@@ -125,10 +126,51 @@ def test_lines_and_bars_have_their_probabilities(name):
     voices = Voices.of([Voice("music", random_model("a|\n", seed=5, scale=0.7))])
     unit = units("music")[name]
     found, open_masses = enumerate_units(voices, "a", unit, PLAIN, depth=8)
-    suggestions = suggest(voices, voices.begin("a"), unit, 3, PLAIN)
-    assert_likeliest(suggestions, found, open_masses, 3)
-    again = suggest(voices, voices.begin("a"), unit, 3, PLAIN)
-    assert again == suggestions
+    suggestions = suggest(voices, voices.begin("a"), unit, 1000, PLAIN, budget=Budget(length=8))
+    ours = {item.text: item.probability for item in suggestions.items if item.complete}
+    assert len(ours) > 8
+    for text, probability in ours.items():
+        assert probability == pytest.approx(found[text], rel=1e-4)
+    cut_off = [item for item in suggestions.items if not item.complete]
+    masses = np.array(open_masses)
+    for item in cut_off:
+        assert np.abs(masses / item.probability - 1).min() < 1e-4
+    assert sum(item.probability for item in suggestions.items) + suggestions.leftover == pytest.approx(1, abs=1e-6)
+    for k in (1, 3, len(ours)):
+        fewer = suggest(voices, voices.begin("a"), unit, k, PLAIN, budget=Budget(length=8))
+        assert fewer.items == suggestions.items[:k]
+        shown = {item.text for item in fewer.items}
+        assert max(p for text, p in found.items() if text not in shown) <= fewer.bound * 1.0001
+        assert fewer.exact == (fewer.bound <= min(item.probability for item in fewer.items))
+    assert not suggestions.exact, "some were cut off"
+
+
+def test_lines_are_ranked_by_what_their_characters_cost_the_best_of_each_beginning_first():
+    """Of whole lines each cost is at least that of the one before, but for the second of a beginning and so on."""
+    voices = Voices.of([Voice("words", random_model("ab \n", seed=5, scale=0.7))])
+    items = suggest(voices, voices.begin("a"), LINE, 100, PLAIN, budget=Budget(length=12)).items
+    assert [item.complete for item in items] == sorted((item.complete for item in items), reverse=True)
+    rounds, seen = {}, Counter()
+    for item in items:
+        if item.complete:
+            beginning = "".join(item.text.split()[:1])
+            rounds.setdefault(seen[beginning], []).append(-np.log(item.probability) / (len(item.text) + 5) ** 0.7)
+            seen[beginning] += 1
+    assert len(rounds) > 2
+    whole = [item for item in items if item.complete]
+    assert [len(costs) for costs in rounds.values()] == sorted(map(len, rounds.values()), reverse=True)
+    at = 0
+    for costs in rounds.values():
+        assert costs == sorted(costs)
+        assert len({"".join(item.text.split()[:1]) for item in whole[at : at + len(costs)]}) == len(costs)
+        at += len(costs)
+
+
+def test_a_line_that_can_only_be_one_is_found_and_exact():
+    voices = Voices.of([Voice("one", follower_model({"a": {"b": 1}, "b": {"c": 1}, "c": {"\n": 1}, "\n": {"a": 1}}))])
+    suggestions = suggest(voices, voices.begin("\n"), LINE, 5, PLAIN)
+    assert [(item.text, item.complete) for item in suggestions.items if item.probability > 1e-6] == [("abc", True)]
+    assert suggestions.items[0].probability == pytest.approx(1)
 
 
 def test_a_long_line_is_cut_off_and_says_so():
@@ -140,8 +182,7 @@ def test_a_long_line_is_cut_off_and_says_so():
     for item in suggestions.items:
         p = np.prod([following(ONE, TEXT + item.text[:n], SampleConfig(2.0))[c] for n, c in enumerate(item.text)])
         end = following(ONE, TEXT + item.text, SampleConfig(2.0))["\n"]
-        starts = item.text.strip("\n") == ""  # a newline would belong to it
-        expected = p * (end if item.complete else 1.0 if starts else 1 - end)
+        expected = p * (end if item.complete else 1)
         assert item.probability == pytest.approx(expected, rel=1e-4)
         assert len(item.text) == 3 or item.complete
     assert sum(item.probability for item in suggestions.items) + suggestions.leftover == pytest.approx(1, abs=1e-6)
