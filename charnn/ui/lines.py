@@ -23,6 +23,7 @@ from charnn.writing.units import Unit
 PAGE = 10  # suggestions at a time
 _TAIL = 60  # characters of the text that are told after each change
 _SETTINGS = {"temperature": float, "top-k": int, "top-p": float, "min-p": float}
+_WEIGHT = r"\s*([^=]+)=([0-9]+\.?[0-9]*|\.[0-9]+)(?=\s|$)"  # a name may hold spaces
 
 Answer = Iterator[str]
 
@@ -101,7 +102,8 @@ class LineMode:
         try:
             yield from command.do(self, argument)
         except _Misused:
-            yield f"{quoted(argument)} does not fit there. Say: {command.usage}"
+            wrong = f"{quoted(argument)} does not fit" if argument else "Something is missing"
+            yield f"{wrong} there. Say: {command.usage}"
 
     # what is told
 
@@ -139,7 +141,7 @@ class LineMode:
         said += f" {_bits_of(item)}" if unit.is_long else f" {percent(item.probability)}"
         names = self.session.voices.names
         if len(names) > 1:
-            said += "".join(f", {name} {share:.0%}" for name, share in zip(names, item.shares, strict=True))
+            said += "".join(f", {name} {100 * share:.0f} %" for name, share in zip(names, item.shares, strict=True))
         return said
 
     # what is written
@@ -171,7 +173,7 @@ class LineMode:
         before = self.session.draft
         after = self.session.let_run(unit, count)
         if after is not before:
-            yield f"{_voices(self.session)} wrote {quoted(after.text)}"
+            yield f"written: {quoted(after.text)}"
         yield from self._tell()
 
     def _delete(self, argument: str) -> Answer:
@@ -259,6 +261,8 @@ class LineMode:
             yield "There are no more suggestions."
 
     def _choose_unit(self, argument: str) -> Answer:
+        if not argument:
+            raise _Misused
         self._unit = self._unit_named(argument)
         self._pages = 1
         yield from self._suggest()
@@ -294,14 +298,12 @@ class LineMode:
     def _weights(self, argument: str) -> Answer:
         if argument:
             weights = dict(zip(self.session.voices.names, self.session.voices.weights, strict=True))
-            for given in argument.split():
-                name, _, value = given.rpartition("=")
+            if not re.fullmatch(rf"(?:{_WEIGHT})+", argument):
+                raise _Misused
+            for name, value in re.findall(_WEIGHT, argument):
                 if name not in weights:
                     raise ConfigError(f"There is no voice {name!r}; there is {', '.join(weights)}.", "voice")
-                try:
-                    weights[name] = float(value)
-                except ValueError:
-                    raise _Misused from None
+                weights[name] = float(value)
             self.session.set_weights(list(weights.values()))
             self._pages = 1
         yield f"heard: {_voices(self.session)}"
@@ -396,8 +398,8 @@ def _unquoted(line: str) -> str:
         text = None
     if not isinstance(text, str):
         raise ConfigError(
-            r"That is no quoted text: it has to end with a quote, and a quote or backslash in it is written \" or \\."
-            " Nothing was added."
+            r"That is no quoted text: a quote has to end it, and one in it is written \", a backslash \\. Nothing was"
+            " added."
         )
     return text
 
@@ -421,7 +423,8 @@ def percent(probability: float) -> str:
 
 def leftover(found: Suggestions) -> str:
     """What is not among the suggestions."""
-    rest = f"all others: {percent(found.leftover)}"
+    # less than that is what rounding leaves
+    rest = f"all others: {percent(found.leftover) if found.leftover >= 1e-6 else 'nothing'}"
     return rest if found.exact else f"{rest}, none of them likelier than {percent(found.bound)}"
 
 
@@ -447,15 +450,15 @@ def _said_share(share: Share) -> str:
 def _bits_of(item: Suggestion) -> str:
     if item.probability == 0:
         return "0 %"
-    bits = -math.log2(item.probability)
-    return f"{bits:.1f} bits, {bits / max(len(item.rest), 1):.2f} a character"
+    bits = max(0.0, -math.log2(item.probability))
+    return f"{bits:.1f} bits" + (f", {bits / len(item.rest):.2f} a character" if item.rest else "")
 
 
 def _voices(session: Session) -> str:
     voices = session.voices
     if len(voices.names) == 1:
         return voices.names[0]
-    return ", ".join(f"{name} {weight:.0%}" for name, weight in zip(voices.names, voices.weights, strict=True))
+    return ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in zip(voices.names, voices.weights, strict=True))
 
 
 def _characters(count: int) -> str:

@@ -142,13 +142,19 @@ def save(session: Session, path: Path) -> None:
     title, suffix = session.path.stem, path.suffix.lower()
     form = {".md": to_markdown, ".html": to_html, ".htm": to_html}.get(suffix)
     content = session.text if form is None else form(session, title)
-    path = path.resolve()  # a link stays one
-    if path.exists() and not path.is_file():
-        path.write_bytes(encode_text(content))  # a pipe, say, takes it as it comes
-        return
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(encode_text(content))  # a pipe, say, takes it as it comes
+        else:
+            _replace(path.resolve(), encode_text(content))  # resolved, a link stays one
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
     new = path.with_name(f".{path.name}.new")
     try:
-        new.write_bytes(encode_text(content))
+        new.write_bytes(content)
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)

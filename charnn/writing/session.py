@@ -232,9 +232,10 @@ class Session:
         return self._add(self.draft, text, TYPED) if text else self.draft
 
     def pick(self, suggestion: Suggestion, rank: int, unit: Unit) -> Draft:
-        """Add the `rest` of a suggestion, the `rank`-th (from 1): its prefix is in the draft already."""
-        if not suggestion.rest:
-            return self.draft
+        """Add the `rest` of a suggestion, the `rank`-th (from 1): its prefix is in the draft already.
+
+        What was typed of it may be all of it: then the piece is empty, and what is suggested next is a new unit.
+        """
         return self._add(self.draft, suggestion.rest, Hand("picked", unit.name, rank, suggestion.probability))
 
     def let_run(self, unit: Unit, count: int = 1, *, should_stop: Callable[[], bool] = lambda: False) -> Draft:
