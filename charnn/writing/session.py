@@ -1,9 +1,8 @@
 """A session: a person and one or several runs write a text together, and nothing that was written is ever lost.
 
 All drafts stay in a tree; the session is at one of them. What is written goes behind that one, and going back leaves
-what was ahead as a branch. Every change is on disk before the method that makes it returns. The nets read a text from
-a beginning of a line on, that is after a newline; what they remember of each draft is kept, so that going anywhere
-takes no time; after a reload only what is needed is read again.
+what was ahead as a branch. Every change is on disk before the method that makes it returns. What the nets remember of
+each draft is kept, so that going anywhere takes no time; after a reload only what is needed is read again.
 """
 
 import dataclasses
@@ -11,11 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import jax
 import numpy as np
-import numpy.typing as npt
 
 from charnn.config import SampleConfig
 from charnn.errors import ConfigError, SessionError
@@ -23,12 +21,10 @@ from charnn.nn.blend import Reading
 from charnn.writing import journal, suggestions, units
 from charnn.writing.drafts import TYPED, Draft, Hand, first_draft
 from charnn.writing.journal import Journal
+from charnn.writing.reader import Reader, Scores
 from charnn.writing.suggestions import DEFAULT_BUDGET, Budget, Suggestion, Suggestions
 from charnn.writing.units import ENDS_BEFORE, START, Unit
 from charnn.writing.voices import Voices
-
-Scores: TypeAlias = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
-"""For each character of a piece: the bits it cost, and those that were to be expected."""
 
 FORMAT = 1
 FOLDER = "sessions"
@@ -101,8 +97,7 @@ class Session:
         self._children: dict[int, list[int]] = {}
         self._visited = [0]
         self._at = 0  # in _visited: what is before can be undone, what is behind can be redone
-        self._readings: dict[int, Reading] = {}
-        self._scores: dict[tuple[int, tuple[float, ...]], Scores] = {}
+        self._reader = Reader()
 
     @classmethod
     def create(
@@ -266,7 +261,7 @@ class Session:
             return self.draft
         draft = self._add(self.draft, written, Hand("run", unit.name))
         if len(written) % CHUNK == 0:
-            self._readings[draft.id] = reading
+            self._reader.keep(draft, reading)
         return draft
 
     def cut(self, length: int) -> Draft:
@@ -336,25 +331,12 @@ class Session:
     # what the nets make of it
 
     def reading(self, draft: Draft | None = None) -> Reading:
-        """What the nets remember after `draft` (that where it is); read from the nearest one that was read before."""
-        draft = draft or self.draft
-        path = draft.path
-        known = next((n for n in range(len(path) - 1, -1, -1) if path[n].id in self._readings), None)
-        if known is None:
-            known, self._readings[0] = 0, self.voices.begin()
-        text = "".join(piece.text for piece in path[known + 1 :])
-        reading = self.voices.read(self._readings[path[known].id], text)
-        self._readings[draft.id] = reading
-        return reading
+        """What the nets remember after `draft` (that where it is)."""
+        return self._reader.after(self.voices, draft or self.draft)
 
     def reading_before(self, position: int) -> Reading:
         """What the nets remember of the first `position` characters, to see what else could stand there."""
-        draft = self.draft
-        while draft.parent is not None and draft.start > position:
-            draft = draft.parent
-        if position >= draft.end or draft.parent is None:
-            return self.reading(draft)
-        return self.voices.read(self.reading(draft.parent), draft.text[: position - draft.start])
+        return self._reader.before(self.voices, self.draft, position)
 
     def typed_prefix(self, unit: Unit) -> str:
         """What the person has typed of a unit: the end of the text that is of it and was typed since the last pick."""
@@ -399,23 +381,11 @@ class Session:
         self.voices.generate(start, self.settings, keys, 0, length=CHUNK)
 
     def scores(self, draft: Draft | None = None) -> list[Scores]:
-        """For each piece of `draft`'s path: what each character costs in bits, and what was to be expected.
+        """For each piece of the path of `draft` (that where it is): what its characters cost, and were expected to.
 
-        By the voices as they are heard now; see `Voices.score`. What was computed before is not again.
+        By the voices as they are heard now; see `Voices.score`.
         """
-        path, weights = (draft or self.draft).path, self.voices.weights
-        known = 0
-        while known < len(path) and (path[known].id, weights) in self._scores:
-            known += 1
-        if known < len(path):
-            missing = path[known:]
-            parent = missing[0].parent
-            reading = self.voices.begin() if parent is None else self.reading(parent)
-            bits, expected = self.voices.score(reading, "".join(piece.text for piece in missing))
-            for piece in missing:
-                at = slice(piece.start - missing[0].start, piece.end - missing[0].start)
-                self._scores[piece.id, weights] = bits[at], expected[at]
-        return [self._scores[piece.id, weights] for piece in path]
+        return self._reader.scores(self.voices, draft or self.draft)
 
     # how it is kept
 

@@ -2,13 +2,14 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 from nets import random_model
 
 from charnn.config import SampleConfig
-from charnn.writing.export import account, stretches, to_html, to_markdown
+from charnn.writing.export import account, save, stretches, to_html, to_markdown
 from charnn.writing.session import Session, session_path
 from charnn.writing.voices import Voice, Voices
 
@@ -29,7 +30,8 @@ def session(tmp_path):
 
 def test_the_account_adds_up(session):
     ours = account(session)
-    bits, expected = VOICES.score(VOICES.begin(), session.text)
+    first, rest = VOICES.score(VOICES.begin(), "\n"), VOICES.score(VOICES.begin("\n"), session.text[1:])
+    bits, expected = map(np.concatenate, zip(first, rest, strict=True))
     known = np.isfinite(bits)
     total = ours.total
     assert (total.characters, total.scored) == (len(session.text), known.sum())
@@ -112,3 +114,28 @@ def test_what_is_no_text_is_replaced_in_the_page(session):
     page = to_html(session, "x")
     page.encode("utf-8")
     assert "\x1b" not in page
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(session, tmp_path, monkeypatch):
+    path = tmp_path / "tale.txt"
+    path.write_text("what was there")
+    link = tmp_path / "link.txt"
+    link.symlink_to(path)
+    save(session, link)
+    assert link.is_symlink()
+    assert path.read_text() == session.text
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    session.type("more")
+    with pytest.raises(OSError, match="No space") as caught:
+        save(session, path)
+    assert caught.value.filename == str(path)
+    assert path.read_text() == session.text.removesuffix("more")
+    assert {found.name for found in tmp_path.iterdir()} == {"tale.txt", "link.txt", "sessions"}
+
+
+def test_the_suffix_tells_the_form(session, tmp_path):
+    for name, form in [("a.MD", to_markdown), ("a.htm", to_html), ("a.html", to_html)]:
+        save(session, tmp_path / name)
+        assert (tmp_path / name).read_text(encoding="utf-8") == form(session, "tale")
+    save(session, tmp_path / "a.c")
+    assert (tmp_path / "a.c").read_text(encoding="utf-8") == session.text

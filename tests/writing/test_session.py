@@ -18,7 +18,9 @@ from processes import environment
 
 from charnn.config import SampleConfig
 from charnn.errors import SessionError
+from charnn.nn.generate import read_prompt
 from charnn.writing.drafts import TYPED
+from charnn.writing.export import account
 from charnn.writing.session import Session, list_sessions, read_header, session_path
 from charnn.writing.voices import Voice, Voices
 
@@ -65,6 +67,12 @@ def reloaded(session):
 
 def assert_same_reading(ours, expected):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), ours, expected)
+
+
+def as_read(session):
+    """What the voices remember of the text: as it stands if it was typed first, else behind a newline."""
+    first = next((draft.hand.by for draft in session.draft.path if draft.text), "typed")
+    return session.voices.begin(session.text if first == "typed" else "\n" + session.text)
 
 
 OPERATIONS = st.lists(
@@ -137,7 +145,7 @@ def test_the_reading_is_of_the_text(operations):
                 do(session, operation, value)
                 if session.draft is not here:
                     texts.append(session.text)
-        assert_same_reading(session.reading(), session.voices.read(session.voices.begin(), session.text))
+        assert_same_reading(session.reading(), as_read(session))
         for text in reversed(texts):
             assert session.text == text
             session.undo()
@@ -203,7 +211,7 @@ def test_what_else_could_stand_anywhere(session):
     session.type("abc")
     text = session.text
     for position in range(len(text) + 1):
-        expected = VOICES.read(VOICES.begin(), text[:position])
+        expected = VOICES.begin(text[:position])
         assert_same_reading(session.reading_before(position), expected)
     before = len(session.drafts)
     found = session.suggest(session.units["char"], 3, position=2)
@@ -211,6 +219,41 @@ def test_what_else_could_stand_anywhere(session):
     session.cut(2)
     session.pick(found.items[0], 1, session.units["char"])
     assert session.text == "ab" + found.items[0].text
+
+
+def test_a_prompt_is_read_as_sampling_reads_it(session):
+    session.type("ab c")
+    state, logits = read_prompt(VOICES.voices[0].model, "ab c")
+    assert_same_reading((session.reading().states[0], session.reading().logits[0]), (state, logits))
+
+
+@pytest.mark.parametrize("by", ["pick", "run"])
+def test_what_the_model_writes_first_costs_what_it_was_shown_to(session, by):
+    """Its probability holds behind the newline that it was written after, and what follows goes on from there."""
+    unit = session.units["word" if by == "pick" else "char"]
+    if by == "pick":
+        session.pick(session.suggest(unit, 4).items[3], 4, unit)
+        assert len(session.text) > 1, "else it is read the same either way"
+    else:
+        session.let_run(unit, 5)
+    text = session.text
+    expected = VOICES.read(VOICES.begin(), text)
+    for found in (session, reloaded(session)):
+        assert_same_reading(found.reading(), expected)
+        np.testing.assert_allclose(found.scores()[1][0], VOICES.score(VOICES.begin(), text)[0], rtol=1e-4)
+        for position in range(len(text) + 1):
+            assert_same_reading(found.reading_before(position), VOICES.read(VOICES.begin(), text[:position]))
+
+
+def test_a_word_that_was_typed_whole_can_be_picked(session):
+    word = session.units["word"]
+    session.type("ab")
+    whole = next(n for n, item in enumerate(session.suggest(word, 20).items) if not item.rest)
+    session.pick(session.suggest(word, 20).items[whole], whole + 1, word)
+    assert (session.text, session.typed_prefix(word)) == ("ab", "")
+    assert session.suggest(word, 3) == session.suggest(word, 3, prefix="")
+    assert reloaded(session).typed_prefix(word) == ""
+    assert account(session).picks[0].bits == 0
 
 
 def test_what_was_typed_of_a_word_filters(session):
@@ -249,14 +292,14 @@ def test_unknown_characters_are_kept_and_told(session):
     session.type("aé\udc80b")
     assert session.unknown == "é\udc80"
     assert session.text == "aé\udc80b"
-    assert_same_reading(session.reading(), VOICES.read(VOICES.begin(), "a?!b"))
+    assert_same_reading(session.reading(), VOICES.begin("a?!b"))
     assert reloaded(session).text == "aé\udc80b"
 
 
 def test_a_long_paste_is_one_change(session):
     session.type("ab c\n" * 2000)
     assert len(session.drafts) == 2
-    expected = VOICES.read(VOICES.begin(), "ab c\n" * 2000)
+    expected = VOICES.begin("ab c\n" * 2000)
     assert_same_reading(session.reading(), expected)
 
 
@@ -267,7 +310,10 @@ def test_scores_are_those_of_the_whole_text(session):
     session.let_run(session.units["char"], 20)
     for weights in ([3, 1], [1, 1]):
         session.set_weights(weights)
-        bits, expected = session.voices.score(VOICES.begin(), session.text)
+        first = session.voices.score(VOICES.begin(), "a")
+        bits, expected = map(
+            np.concatenate, zip(first, session.voices.score(VOICES.begin("a"), session.text[1:]), strict=True)
+        )
         ours = session.scores()
         np.testing.assert_allclose(np.concatenate([part for part, _ in ours]), bits, rtol=1e-4)
         np.testing.assert_allclose(np.concatenate([part for _, part in ours]), expected, rtol=1e-4)
