@@ -6,7 +6,7 @@ each draft is kept, so that going anywhere takes no time; after a reload only wh
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +19,11 @@ from charnn.config import SampleConfig
 from charnn.errors import ConfigError, SessionError
 from charnn.nn.blend import Reading
 from charnn.writing import journal, suggestions, units
-from charnn.writing.drafts import TYPED, Draft, Hand, first_draft
+from charnn.writing.drafts import TYPED, Draft, Hand
 from charnn.writing.journal import Journal
 from charnn.writing.reader import Reader, Scores
 from charnn.writing.suggestions import DEFAULT_BUDGET, Budget, Suggestion, Suggestions
+from charnn.writing.tree import Tree
 from charnn.writing.units import ENDS_BEFORE, START, Unit
 from charnn.writing.voices import Voices
 
@@ -91,12 +92,7 @@ class Session:
         self.settings = SampleConfig()
         self.note = ""
         """What a person should know about how it was loaded; mostly nothing."""
-        root = first_draft()
-        self.drafts: dict[int, Draft] = {0: root}
-        """All there are, by id, in the order that they were made."""
-        self._children: dict[int, list[int]] = {}
-        self._visited = [0]
-        self._at = 0  # in _visited: what is before can be undone, what is behind can be redone
+        self._tree = Tree()
         self._reader = Reader()
 
     @classmethod
@@ -180,7 +176,12 @@ class Session:
     @property
     def draft(self) -> Draft:
         """Where it is."""
-        return self.drafts[self._visited[self._at]]
+        return self._tree.draft
+
+    @property
+    def drafts(self) -> Mapping[int, Draft]:
+        """All there are, by id, in the order that they were made."""
+        return self._tree.drafts
 
     @property
     def text(self) -> str:
@@ -200,25 +201,24 @@ class Session:
     @property
     def can_undo(self) -> bool:
         """Whether there is something to undo."""
-        return self._at > 0
+        return self._tree.at > 0
 
     @property
     def can_redo(self) -> bool:
         """Whether there is something to redo."""
-        return self._at + 1 < len(self._visited)
+        return self._tree.at + 1 < len(self._tree.visited)
 
     def children(self, draft: Draft) -> tuple[Draft, ...]:
         """What was written behind `draft`, the oldest first."""
-        return tuple(self.drafts[child] for child in self._children.get(draft.id, []))
+        return self._tree.children(draft)
 
     def siblings(self, draft: Draft | None = None) -> tuple[Draft, ...]:
         """`draft` (that where it is) and the others with its parent, the oldest first."""
-        draft = draft or self.draft
-        return (draft,) if draft.parent is None else self.children(draft.parent)
+        return self._tree.siblings(draft or self.draft)
 
     def tips(self) -> tuple[Draft, ...]:
         """The drafts with nothing behind them: the ends of all branches."""
-        return tuple(draft for draft in self.drafts.values() if not self._children.get(draft.id))
+        return self._tree.tips()
 
     # writing
 
@@ -295,7 +295,7 @@ class Session:
         """Be at any draft of the tree."""
         if draft is not self.draft:
             self._journal.append({"at": draft.id})
-            self._visit(draft)
+            self._tree.visit(draft)
         return draft
 
     def undo(self) -> Draft:
@@ -392,38 +392,19 @@ class Session:
     def _add(self, parent: Draft, text: str, hand: Hand) -> Draft:
         draft = Draft(len(self.drafts), parent, text, hand, parent.end)
         self._journal.append(draft.to_json())
-        self._grow(draft)
+        self._tree.grow(draft)
         return draft
-
-    def _grow(self, draft: Draft) -> None:
-        assert draft.parent is not None
-        self.drafts[draft.id] = draft
-        self._children.setdefault(draft.parent.id, []).append(draft.id)
-        self._visit(draft)
-
-    def _visit(self, draft: Draft) -> None:
-        del self._visited[self._at + 1 :]
-        self._visited.append(draft.id)
-        self._at += 1
 
     def _travel(self, by: int) -> Draft:
         self._journal.append({"travel": by})
-        self._at += by
+        self._tree.travel(by)
         return self.draft
 
     def _replay(self, line: dict[str, Any]) -> None:
         """Do what `line` tells, once more."""
-        if "draft" in line:
-            if line["draft"] != len(self.drafts):
-                raise ValueError("a draft is missing")
-            self._grow(Draft.from_json(line, self.drafts))
-        elif "at" in line:
-            self._visit(self.drafts[line["at"]])
-        elif "travel" in line:
-            self._at += line["travel"]
-            if not 0 <= self._at < len(self._visited):
-                raise ValueError("there is nothing to undo or redo")
-        elif "weights" in line:
+        if self._tree.replay(line):
+            return
+        if "weights" in line:
             self.voices = self.voices.reweighted(line["weights"])
         else:  # the header, too
             self.settings = SampleConfig(**line["settings"])

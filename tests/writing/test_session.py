@@ -51,8 +51,8 @@ def tree(session):
         [(*rest, [child.id for child in children]) for *rest, children in drafts],
         session.text,
         session.draft.id,
-        session._visited,
-        session._at,
+        session._tree.visited,
+        session._tree.at,
         session.settings,
         session.voices.weights,
         session.header,
@@ -422,6 +422,6 @@ def test_a_killed_session_loses_nothing_that_was_acknowledged(tmp_path):
     with Session.resume(path, Voices.of([Voice("one", random_model("\n abc"))])) as session:
         length, last = told[-1]
         assert session.drafts[last].end == length
-        seen = {session.drafts[id_].end for id_ in session._visited}
+        seen = {session.drafts[id_].end for id_ in session._tree.visited}
         assert {length for length, _ in told} <= seen
         session.type("a")
