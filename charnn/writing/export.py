@@ -5,12 +5,18 @@ with a run's bits per character, and a pick costs as many whether it was shown a
 """
 
 import html
+import os
+import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 
+from charnn.errors import SessionError
+from charnn.text.corpus import encode_text
 from charnn.writing.drafts import By, Draft, Hand
 from charnn.writing.session import Session
 
@@ -130,6 +136,33 @@ def to_html(session: Session, title: str) -> str:
     return _PAGE.format(
         title=_escaped(title), names=_escaped(", ".join(session.voices.names)), legend=legend, text=spans, rows=rows
     )
+
+
+def save(session: Session, path: Path, title: str) -> None:
+    """Write the text to `path`, whole or not at all: as Markdown or HTML if its suffix says so, else as it is.
+
+    Raises `SessionError` if it cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".md", ".markdown"):
+        content = to_markdown(session, title)
+    elif suffix in (".html", ".htm"):
+        content = to_html(session, title)
+    else:
+        content = session.text
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as stream:
+            stream.write(encode_text(content))
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise SessionError(
+            f"{path} cannot be written ({error.strerror or error}). Make room, or name another file; all is kept."
+        ) from error
 
 
 def _rows(account: Account) -> Iterator[tuple[str, str]]:

@@ -346,9 +346,9 @@ class Session:
         self._readings[draft.id] = reading
         return reading
 
-    def reading_before(self, position: int) -> Reading:
+    def reading_before(self, position: int, draft: Draft | None = None) -> Reading:
         """What the nets remember of the first `position` characters, to see what else could stand there."""
-        draft = self.draft
+        draft = draft or self.draft
         while draft.parent is not None and draft.start > position:
             draft = draft.parent
         if position >= draft.end or draft.parent is None:
@@ -402,15 +402,16 @@ class Session:
 
         By the voices as they are heard now; see `Voices.score`. What was computed before is not again.
         """
-        path, weights = (draft or self.draft).path, self.voices.weights
+        voices = self.voices  # they may be reweighted while another thread is here
+        path, weights = (draft or self.draft).path, voices.weights
         known = 0
         while known < len(path) and (path[known].id, weights) in self._scores:
             known += 1
         if known < len(path):
             missing = path[known:]
             parent = missing[0].parent
-            reading = self.voices.begin() if parent is None else self.reading(parent)
-            bits, expected = self.voices.score(reading, "".join(piece.text for piece in missing))
+            reading = voices.begin() if parent is None else self.reading(parent)
+            bits, expected = voices.score(reading, "".join(piece.text for piece in missing))
             for piece in missing:
                 at = slice(piece.start - missing[0].start, piece.end - missing[0].start)
                 self._scores[piece.id, weights] = bits[at], expected[at]
