@@ -8,7 +8,8 @@ import pytest
 from nets import random_model
 
 from charnn.config import SampleConfig
-from charnn.writing.export import account, stretches, to_html, to_markdown
+from charnn.errors import SessionError
+from charnn.writing.export import account, save, stretches, to_html, to_markdown
 from charnn.writing.session import Session, session_path
 from charnn.writing.voices import Voice, Voices
 
@@ -112,3 +113,26 @@ def test_what_is_no_text_is_replaced_in_the_page(session):
     page = to_html(session, "x")
     page.encode("utf-8")
     assert "\x1b" not in page
+
+
+def test_a_file_is_what_its_suffix_says(session, tmp_path):
+    for name, expected in (
+        ("tale.txt", session.text),
+        ("tale", session.text),
+        ("tale.MD", to_markdown(session, "A tale")),
+        ("tale.html", to_html(session, "A tale")),
+    ):
+        save(session, tmp_path / name, "A tale")
+        assert (tmp_path / name).read_bytes().decode() == expected
+    session.type("\udc80")
+    save(session, tmp_path / "tale.txt", "A tale")
+    assert (tmp_path / "tale.txt").read_bytes().endswith(b"\x80")
+
+
+def test_a_file_that_cannot_be_written_is_told_and_the_old_one_stays(session, tmp_path):
+    with pytest.raises(SessionError, match="No such file"):
+        save(session, tmp_path / "none" / "tale.txt", "A tale")
+    (tmp_path / "folder.txt").mkdir()
+    with pytest.raises(SessionError, match="folder.txt cannot be written"):
+        save(session, tmp_path / "folder.txt", "A tale")
+    assert not list(tmp_path.glob(".*.part"))
