@@ -113,7 +113,15 @@ KEPT = ("voice", "checkpoint", "genre", "delimiters", "seed", "prompt")
     metavar="ACTION=KEY",
     help="Another key for what `?` tells; give it again for each.",
 )
-@click.option("--theme", cls=GroupedOption, group=SEEN, metavar="THEME", help="Colours of the screen.")
+@click.option(
+    "--theme",
+    cls=GroupedOption,
+    group=SEEN,
+    default="dark",
+    show_default=True,
+    metavar="THEME",
+    help="dark, light, or one of textual's.",
+)
 @checkpoints_option
 @device_option
 @click.pass_context
@@ -138,7 +146,7 @@ def write(
     seed: int | None,
     plain: bool,
     keys: tuple[str, ...],
-    theme: str | None,
+    theme: str,
     checkpoints: Path,
     device: str | None,
 ) -> None:
@@ -149,8 +157,10 @@ def write(
     given = {field for field in ctx.params if ctx.get_parameter_source(field) is click.core.ParameterSource.COMMANDLINE}
     settings = SampleConfig(temperature, top_k, top_p, min_p)
     own_keys = _keys(keys)
-    if plain and (keys or theme):
-        raise ConfigError("Line mode has no keys and no colours; leave this out.", "key" if keys else "theme")
+    if plain and (unused := given & {"keys", "theme"}):
+        raise ConfigError(
+            "Line mode has no keys and no colours; leave this out.", "theme" if "theme" in unused else "key"
+        )
     if list_them:
         _list(checkpoints, run)
         return
@@ -184,7 +194,7 @@ def write(
     writer = TextWriter(sys.stdout.buffer)
     with session:
         if export is not None:
-            save(session, export)
+            save(session, export, session.path.stem)
             for line in said_account(session):
                 writer.write(f"{line}\n")
         elif plain:

@@ -95,8 +95,6 @@ class LineMode:
                 yield f"There is no command {quoted(word)}; `help` tells those there are. To write it, say: + {line}"
         except CharnnError as error:
             yield str(error)
-        except OSError as error:
-            yield f"{error.filename or 'The file'}: {error.strerror}. Nothing that was written is lost."
 
     def _do(self, command: Command, argument: str) -> Answer:
         try:
@@ -324,7 +322,7 @@ class LineMode:
     def _save(self, argument: str) -> Answer:
         if not argument:
             raise _Misused
-        save(self.session, Path(argument))
+        save(self.session, Path(argument), self.session.path.stem)
         yield f"saved as {argument}"
 
     def _help(self, argument: str) -> Answer:

@@ -5,13 +5,17 @@ with a run's bits per character, and a pick costs as many whether it was shown a
 """
 
 import html
+import os
+import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
+from charnn.errors import SessionError
 from charnn.text.corpus import encode_text
 from charnn.writing.drafts import By, Draft, Hand
 from charnn.writing.session import Session
@@ -134,30 +138,40 @@ def to_html(session: Session, title: str) -> str:
     )
 
 
-def save(session: Session, path: Path) -> None:
-    """Write the text to `path`: as Markdown or as a page if it ends in `.md` or `.html`, else the text alone.
+def save(session: Session, path: Path, title: str) -> None:
+    """Write the text to `path`, whole or not at all: as Markdown or HTML if its suffix says so, else as it is.
 
-    A file that is there is replaced, whole or not at all. Raises OSError if it cannot be.
+    Raises `SessionError` if it cannot be written.
     """
-    title, suffix = session.path.stem, path.suffix.lower()
-    form = {".md": to_markdown, ".html": to_html, ".htm": to_html}.get(suffix)
-    content = session.text if form is None else form(session, title)
+    suffix = path.suffix.lower()
+    if suffix in (".md", ".markdown"):
+        content = to_markdown(session, title)
+    elif suffix in (".html", ".htm"):
+        content = to_html(session, title)
+    else:
+        content = session.text
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(encode_text(content))  # a pipe, say, takes it as it comes
         else:
             _replace(path.resolve(), encode_text(content))  # resolved, a link stays one
     except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from error
+        raise SessionError(
+            f"{path} cannot be written ({error.strerror or error}). Make room, or name another file; all is kept."
+        ) from error
 
 
 def _replace(path: Path, content: bytes) -> None:
-    new = path.with_name(f".{path.name}.new")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        new.write_bytes(content)
-        new.replace(path)
+        with part.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
     finally:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _rows(account: Account) -> Iterator[tuple[str, str]]:

@@ -5,8 +5,10 @@ A process that is killed leaves at most one line that is not whole, the last: it
 
 import json
 import os
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -34,7 +36,8 @@ class Journal:
         except OSError as error:
             raise _cannot(path, error) from error
         try:
-            self._stream: BinaryIO = path.open("a+b")
+            # unbuffered: what could not be written must not be waiting to be written later
+            self._stream: FileIO = path.open("a+b", buffering=0)
             self._read()
         except OSError as error:
             self._lock.release()
@@ -46,7 +49,7 @@ class Journal:
 
     def _read(self) -> None:
         self._stream.seek(0)
-        content = self._stream.read()
+        content = self._stream.readall()
         whole = content[: content.rfind(b"\n") + 1]
         self.lines = parse(self.path, whole)
         if len(whole) < len(content):
@@ -54,11 +57,21 @@ class Journal:
             self._stream.truncate(len(whole))
 
     def append(self, content: dict[str, Any]) -> None:
-        """Write one more line; when this returns, it is on disk. Raises `SessionError` if it cannot be written."""
+        """Write one more line; when this returns, it is on disk.
+
+        Raises `SessionError` if it cannot be written; then there is nothing of it in the file.
+        """
+        line = json.dumps(content).encode("ascii") + b"\n"
         try:
-            self._stream.write(json.dumps(content).encode("ascii") + b"\n")
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
+            before = os.fstat(self._stream.fileno()).st_size
+            try:
+                while line:
+                    line = line[self._stream.write(line) :]
+                os.fsync(self._stream.fileno())
+            except OSError:
+                with suppress(OSError):
+                    self._stream.truncate(before)
+                raise
         except OSError as error:
             raise _cannot(self.path, error) from error
 

@@ -334,9 +334,9 @@ class Session:
         """What the nets remember after `draft` (that where it is)."""
         return self._reader.after(self.voices, draft or self.draft)
 
-    def reading_before(self, position: int) -> Reading:
+    def reading_before(self, position: int, draft: Draft | None = None) -> Reading:
         """What the nets remember of the first `position` characters, to see what else could stand there."""
-        return self._reader.before(self.voices, self.draft, position)
+        return self._reader.before(self.voices, draft or self.draft, position)
 
     def typed_prefix(self, unit: Unit) -> str:
         """What the person has typed of a unit: the end of the text that is of it and was typed since the last pick."""

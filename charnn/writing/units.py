@@ -131,6 +131,22 @@ class Unit:
                 begin = position + 1
         return begin
 
+    def around(self, text: str, position: int) -> tuple[int, int]:
+        """From where to where the unit of `text` goes that the character at `position` is of."""
+        start, state = 0, START
+        for at, character in enumerate(text):
+            after = self.follow(state, character)
+            if after == ENDS_BEFORE:
+                if at > position:
+                    return start, at
+                start, after = at, self.follow(START, character)
+            if after == ENDS_AFTER:
+                if at >= position:
+                    return start, at + 1
+                start, after = at + 1, START
+            state = after
+        return start, len(text)
+
     def _go_on(self, state: int, character: str) -> int:
         after = self.follow(state, character)
         if after == ENDS_BEFORE:

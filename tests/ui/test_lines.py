@@ -716,9 +716,9 @@ That is no quoted text: a quote has to end it, and one in it is written \", a ba
 > save
 Something is missing there. Say: save FILE
 > save /nowhere/tale.txt
-/nowhere/tale.txt: No such file or directory. Nothing that was written is lost.
+/nowhere/tale.txt cannot be written (No such file or directory). Make room, or name another file; all is kept.
 > save /
-/: Is a directory. Nothing that was written is lost.
+/ cannot be written (Is a directory). Make room, or name another file; all is kept.
 > more
 There are no more suggestions.
 > more 2

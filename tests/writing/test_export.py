@@ -9,6 +9,7 @@ import pytest
 from nets import random_model
 
 from charnn.config import SampleConfig
+from charnn.errors import SessionError
 from charnn.writing.export import account, save, stretches, to_html, to_markdown
 from charnn.writing.session import Session, session_path
 from charnn.writing.voices import Voice, Voices
@@ -116,26 +117,40 @@ def test_what_is_no_text_is_replaced_in_the_page(session):
     assert "\x1b" not in page
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(session, tmp_path, monkeypatch):
+def test_a_file_is_what_its_suffix_says(session, tmp_path):
+    for name, expected in (
+        ("tale.txt", session.text),
+        ("tale", session.text),
+        ("tale.MD", to_markdown(session, "A tale")),
+        ("tale.html", to_html(session, "A tale")),
+    ):
+        save(session, tmp_path / name, "A tale")
+        assert (tmp_path / name).read_bytes().decode() == expected
+    session.type("\udc80")
+    save(session, tmp_path / "tale.txt", "A tale")
+    assert (tmp_path / "tale.txt").read_bytes().endswith(b"\x80")
+
+
+def test_a_file_that_cannot_be_written_is_told_and_the_old_one_stays(session, tmp_path):
+    with pytest.raises(SessionError, match="No such file"):
+        save(session, tmp_path / "none" / "tale.txt", "A tale")
+    (tmp_path / "folder.txt").mkdir()
+    with pytest.raises(SessionError, match="cannot be written"):
+        save(session, tmp_path / "folder.txt", "A tale")
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_file_is_replaced_whole_or_not_at_all_and_a_link_stays_one(session, tmp_path, monkeypatch):
     path = tmp_path / "tale.txt"
     path.write_text("what was there")
     link = tmp_path / "link.txt"
     link.symlink_to(path)
-    save(session, link)
+    save(session, link, "A tale")
     assert link.is_symlink()
     assert path.read_text() == session.text
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     session.type("more")
-    with pytest.raises(OSError, match="No space") as caught:
-        save(session, path)
-    assert caught.value.filename == str(path)
+    with pytest.raises(SessionError, match="No space"):
+        save(session, path, "A tale")
     assert path.read_text() == session.text.removesuffix("more")
     assert {found.name for found in tmp_path.iterdir()} == {"tale.txt", "link.txt", "sessions"}
-
-
-def test_the_suffix_tells_the_form(session, tmp_path):
-    for name, form in [("a.MD", to_markdown), ("a.htm", to_html), ("a.html", to_html)]:
-        save(session, tmp_path / name)
-        assert (tmp_path / name).read_text(encoding="utf-8") == form(session, "tale")
-    save(session, tmp_path / "a.c")
-    assert (tmp_path / "a.c").read_text(encoding="utf-8") == session.text

@@ -54,6 +54,14 @@ def test_what_is_not_over_is_the_last_unit(genre, data, text):
     assert "".join(cut(unit, text)) == text
 
 
+@given(st.sampled_from(GENRES), st.data(), st.text("ab \n|\\{_'", min_size=1, max_size=20))
+def test_every_character_is_of_one_unit(genre, data, text):
+    unit = data.draw(st.sampled_from(list(units(genre).values())))
+    pieces = [text[slice(*unit.around(text, position))] for position in range(len(text))]
+    expected = [piece for piece in cut(unit, text) for _ in piece]
+    assert pieces == expected
+
+
 @pytest.mark.parametrize("genre", GENRES)
 def test_no_unit_is_empty_and_a_table_is_the_rule(genre):
     vocabulary = Vocabulary("ab \n|\\{_'")
