@@ -4,7 +4,8 @@ import dataclasses
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -175,35 +176,70 @@ def write(
         )
 
     from charnn.nn.device import select_device
-    from charnn.text.corpus import decode_bytes
-    from charnn.ui.lines import dialogue, said_account
-    from charnn.ui.writing import TextWriter
-    from charnn.writing.export import save
 
     select_device(device)
     if go_on:
         session = _continued(checkpoints, run, name)
-        changed = {field: getattr(settings, field) for field in SETTINGS if field in given}
-        if changed and export is None:
-            session.set_settings(dataclasses.replace(session.settings, **changed))
     else:
-        if seed is None:
-            seed = secrets.randbits(32)
+        seed = secrets.randbits(32) if seed is None else seed
         session = _begun(checkpoints, run, voice, checkpoint, name, settings, seed, genre, delimiters, unit)
-        session.type(decode_bytes(prompt.encode("utf-8", "surrogateescape")))
-    writer = TextWriter(sys.stdout.buffer)
-    with session:
+    with _kept(session):
+        session.type(_given_text(prompt))
         if export is not None:
-            save(session, export, session.path.stem)
-            for line in said_account(session):
-                writer.write(f"{line}\n")
-        elif plain:
-            for line in dialogue(session, map(decode_bytes, sys.stdin.buffer), unit=unit):
-                writer.write(f"{line}\n")
+            _export(session, export)
+            return
+        if go_on and (changed := given & set(SETTINGS)):
+            new = {field: getattr(settings, field) for field in changed}
+            session.set_settings(dataclasses.replace(session.settings, **new))
+        _require_unit(unit, session.units)
+        if plain:
+            _converse(session, unit)
         else:
             from charnn.ui.cowriting.app import CowritingApp
 
-            CowritingApp(session, keys=own_keys, theme=theme).run()
+            CowritingApp(session, keys=own_keys, theme=theme, unit=unit).run()
+
+
+def _export(session: "Session", path: Path) -> None:
+    from charnn.ui.lines import said_account
+    from charnn.writing.export import save
+
+    save(session, path, session.path.stem)
+    for line in said_account(session):
+        click.echo(line)
+
+
+def _converse(session: "Session", unit: str) -> None:
+    from charnn.text.corpus import decode_bytes
+    from charnn.ui.lines import dialogue
+    from charnn.ui.writing import TextWriter
+
+    writer = TextWriter(sys.stdout.buffer)
+    for line in dialogue(session, map(decode_bytes, sys.stdin.buffer), unit=unit):
+        writer.write(f"{line}\n")
+
+
+@contextmanager
+def _kept(session: "Session") -> Iterator[None]:
+    """Close the session at the end; of one in which nothing was ever written, nothing is kept."""
+    try:
+        with session:
+            yield
+    finally:
+        if len(session.drafts) == 1:
+            session.path.unlink(missing_ok=True)
+
+
+def _given_text(text: str) -> str:
+    """What the command line was given, as texts are read from files."""
+    from charnn.text.corpus import decode_bytes
+
+    return decode_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def _require_unit(unit: str, units: Collection[str]) -> None:
+    if unit not in units:
+        raise ConfigError(f"There is no unit {unit!r} in this genre; choose one of {', '.join(units)}.", "unit")
 
 
 def _keys(given: Sequence[str]) -> dict[str, list[str]] | None:
@@ -241,8 +277,7 @@ def _begun(
     if genre is None:
         record = read_run(home)
         genre = genre_of(record.corpus_name, record.corpus_sha256, record.corpus_path)
-    if unit not in (known := units(genre, delimiters)):
-        raise ConfigError(f"There is no unit {unit!r} in {genre}; choose one of {', '.join(known)}.", "unit")
+    _require_unit(unit, units(genre, delimiters))
     if name is None:
         name = next(name for name in map(str, count(1)) if not session_path(home, name).exists())
     path = session_path(home, name)

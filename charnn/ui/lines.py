@@ -72,6 +72,7 @@ class LineMode:
         """What is said before the first line."""
         if self.session.note:
             yield self.session.note
+        yield from self._warn(self.session.unknown)
         yield f"session {quoted(self.session.path.stem)} with {_voices(self.session)}; `help` tells what can be said"
         yield from self._tell()
 
@@ -146,9 +147,12 @@ class LineMode:
 
     def _add(self, text: str) -> Answer:
         self.session.type(text)
-        if unknown := self.session.voices.vocabulary.unknown_characters(text):
-            yield f"No voice knows {examples(unknown)}: it stays in the text, and is read as unknown."
+        yield from self._warn(self.session.voices.vocabulary.unknown_characters(text))
         yield from self._tell()
+
+    def _warn(self, unknown: str) -> Answer:
+        if unknown:
+            yield f"No voice knows {examples(unknown)}: what is unknown stays in the text, and is read as such."
 
     def _pick(self, number: str) -> Answer:
         rank = int(number) if len(number) < 9 else 0
@@ -272,7 +276,13 @@ class LineMode:
         return units[name]
 
     def _alternatives(self, argument: str) -> Answer:
-        number = _number(argument)
+        if argument.startswith('"'):
+            number = self.session.text.rfind(text := _unquoted(argument)) + 1
+            if not number or not text:
+                yield f"{quoted(text)} is not in the text."
+                return
+        else:
+            number = _number(argument)
         if not 1 <= number <= self.session.draft.end:
             yield f"There is no character {number}: there are {_characters(self.session.draft.end)}."
             return
@@ -366,8 +376,8 @@ COMMANDS = {
     "goto": Command("goto N", "be at draft N", LineMode._go_to),
     "back": Command("back N", "be where there were only the first N characters", LineMode._back),
     "alternatives": Command(
-        "alternatives N",
-        "what else could stand at character N; a number then goes on from there",
+        'alternatives N|"TEXT"',
+        "what else could stand at character N, or where TEXT stands last; a number then goes on from there",
         LineMode._alternatives,
     ),
     "temperature": _setting("temperature", "T", "below 1 is careful, above 1 is wild, 0 always takes the likeliest"),

@@ -106,6 +106,12 @@ def test_a_session_is_begun_listed_exported_and_belongs_to_its_run(folder: Path,
     assert elsewhere.stdout.decode().endswith("top-k 2\n")
 
 
+def test_nothing_is_kept_of_a_session_in_which_nothing_was_written(folder: Path, write: Run) -> None:
+    before = sorted(folder.rglob("*.jsonl"))
+    assert "0 characters" in write("sum", "--plain", said="temperature 0.5\nundo\n").stdout.decode()
+    assert sorted(folder.rglob("*.jsonl")) == before
+
+
 def test_a_voice_that_is_gone_is_named_and_the_session_kept(folder: Path, write: Run, tmp_path: Path) -> None:
     shutil.copytree(folder / "checkpoints", tmp_path / "runs")
     flags = ["--checkpoints", tmp_path / "runs"]

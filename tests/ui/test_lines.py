@@ -160,7 +160,7 @@ next char:
 4. " " 6 %
 all others: nothing
 > +  3
-No voice knows 3: it stays in the text, and is read as unknown.
+No voice knows 3: what is unknown stays in the text, and is read as such.
 5 characters: "ab\n 3"
 next char:
 1. "\n" 25 %
@@ -169,7 +169,7 @@ next char:
 4. "b" 25 %
 all others: nothing
 > "\"\t\\ é"
-No voice knows " '\t' \ é: it stays in the text, and is read as unknown.
+No voice knows " '\t' \ é: what is unknown stays in the text, and is read as such.
 10 characters: "ab\n 3\"\t\\ é"
 next char:
 1. "\n" 25 %
@@ -178,7 +178,7 @@ next char:
 4. "b" 25 %
 all others: nothing
 > + é
-No voice knows é: it stays in the text, and is read as unknown.
+No voice knows é: what is unknown stays in the text, and is read as such.
 11 characters: "ab\n 3\"\t\\ éé"
 next char:
 1. "\n" 25 %
@@ -187,7 +187,7 @@ next char:
 4. "b" 25 %
 all others: nothing
 > "\u00e9"
-No voice knows é: it stays in the text, and is read as unknown.
+No voice knows é: what is unknown stays in the text, and is read as such.
 12 characters: "ab\n 3\"\t\\ ééé"
 next char:
 1. "\n" 25 %
@@ -469,6 +469,24 @@ next char:
 3. "a" 10 %
 4. "\n" 5 %
 all others: nothing
+> alternatives "ab "
+char instead of "a", character 1:
+1. "a" 45 %
+2. "b" 34 %
+3. "\n" 15 %
+4. " " 6 %
+all others: nothing
+> alternatives "a"
+char instead of "a", character 4:
+1. "a" 70 %
+2. "b" 20 %
+3. "\n" 10 %
+4. " " 99.7 bits
+all others: nothing
+> alternatives "c"
+"c" is not in the text.
+> alternatives ""
+"" is not in the text.
 > alternatives 0
 There is no character 0: there are 4 characters.
 > alternatives 6
@@ -678,7 +696,7 @@ Something is missing there. Say: back N
 > back ½
 "½" does not fit there. Say: back N
 > alternatives
-Something is missing there. Say: alternatives N
+Something is missing there. Say: alternatives N|"TEXT"
 > unit
 Something is missing there. Say: unit NAME
 > unit sentence
@@ -847,7 +865,11 @@ def test_a_long_text_is_told_by_its_end(session):
 
 def test_what_a_reload_found_is_told_first(session):
     session.note = "The last change was dropped."
-    assert transcript(session, [])[0] == "The last change was dropped."
+    session.type("aé")
+    assert transcript(session, [])[:2] == [
+        "The last change was dropped.",
+        "No voice knows é: what is unknown stays in the text, and is read as such.",
+    ]
 
 
 def test_a_change_that_cannot_be_saved_is_answered_and_not_made(session, monkeypatch):

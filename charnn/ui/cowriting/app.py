@@ -28,9 +28,12 @@ class CowritingApp(App[None], inherit_bindings=False):
         *,
         keys: Mapping[str, Sequence[str]] | None = None,
         theme: str = "dark",
+        unit: str = "word",
         budget: Budget = BUDGET,
     ) -> None:
         """`keys` gives actions other keys (see `keys.ACTIONS`); `theme` is `dark`, `light` or one of textual's.
+
+        `unit` names what is suggested at first, one of `session.units`.
 
         Raises `ConfigError` for an action, a key or a theme that there is not, and for a key with two actions.
         """
@@ -40,8 +43,8 @@ class CowritingApp(App[None], inherit_bindings=False):
             themes = ", ".join([*THEMES, *sorted(self.available_themes)])
             raise ConfigError(f"There is no theme {theme!r}; choose one of {themes}.", "theme")
         self.theme = theme
-        self._session, self._keys, self._budget = session, Keys.of(keys), budget
+        self._session, self._keys, self._unit, self._budget = session, Keys.of(keys), unit, budget
 
     def get_default_screen(self) -> WritingScreen:
         """Where it is written."""
-        return WritingScreen(self._session, self._keys, self._budget)
+        return WritingScreen(self._session, self._keys, self._budget, self._unit)

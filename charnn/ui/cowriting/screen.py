@@ -39,13 +39,13 @@ class WritingScreen(Screen[None], inherit_bindings=False):
 
     AUTO_FOCUS: ClassVar[str | None] = ""
 
-    def __init__(self, session: Session, keys: Keys, budget: Budget = BUDGET) -> None:
+    def __init__(self, session: Session, keys: Keys, budget: Budget = BUDGET, unit: str = "word") -> None:
         """`session` stays open; the screen is the only one to change it."""
         super().__init__()
         self._session, self._keys = session, keys
         self._thinker = Thinker(self, session, budget)
         self._mode = PICK
-        self._unit = session.units["word"]
+        self._unit = session.units[unit]
         self._page, self._page_size = 0, 10
         self._looked: int | None = None
         self._released: Draft | None = None  # here the word that was typed is over, by the person's word
