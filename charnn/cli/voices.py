@@ -47,7 +47,7 @@ class Loaded(NamedTuple):
 
     def __str__(self) -> str:
         names = self.voices.names
-        shares = (f" {weight:.0%}" if len(names) > 1 else "" for weight in self.voices.weights)
+        shares = (f" {100 * weight:.0f} %" if len(names) > 1 else "" for weight in self.voices.weights)
         return ", ".join(
             f"{name}{share}, step {step:,}" for name, share, step in zip(names, shares, self.steps, strict=True)
         )

@@ -140,7 +140,8 @@ class LineMode:
         said += f" {_bits_of(item)}" if unit.is_long else f" {percent(item.probability)}"
         names = self.session.voices.names
         if len(names) > 1:
-            said += "".join(f", {name} {100 * share:.0f} %" for name, share in zip(names, item.shares, strict=True))
+            shares = zip(names, item.shares, strict=True)
+            said += "".join(f", {name} {100 * share:.0f} %" for name, share in shares if share >= 0.005)
         return said
 
     # what is written

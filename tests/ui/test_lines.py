@@ -606,38 +606,38 @@ session "duet" with one 70 %, other 30 %; `help` tells what can be said
 0 characters
 next char:
 1. "a" 34.5 %, one 91 %, other 9 %
-2. "c" 27 %, one 0 %, other 100 %
-3. "b" 23.8 %, one 100 %, other 0 %
-4. "\n" 10.5 %, one 100 %, other 0 %
-5. " " 4.2 %, one 100 %, other 0 %
+2. "c" 27 %, other 100 %
+3. "b" 23.8 %, one 100 %
+4. "\n" 10.5 %, one 100 %
+5. " " 4.2 %, one 100 %
 all others: nothing
 > weights
 heard: one 70 %, other 30 %
 > weights one=1 other=1
 heard: one 50 %, other 50 %
 next char:
-1. "c" 45 %, one 0 %, other 100 %
+1. "c" 45 %, other 100 %
 2. "a" 27.5 %, one 82 %, other 18 %
-3. "b" 17 %, one 100 %, other 0 %
-4. "\n" 7.5 %, one 100 %, other 0 %
-5. " " 3 %, one 100 %, other 0 %
+3. "b" 17 %, one 100 %
+4. "\n" 7.5 %, one 100 %
+5. " " 3 %, one 100 %
 all others: nothing
 > 2
 1 character: "a"
 next char:
-1. "c" 50 %, one 0 %, other 100 %
-2. "b" 30 %, one 100 %, other 0 %
-3. " " 12.5 %, one 100 %, other 0 %
-4. "a" 5 %, one 100 %, other 0 %
-5. "\n" 2.5 %, one 100 %, other 0 %
+1. "c" 50 %, other 100 %
+2. "b" 30 %, one 100 %
+3. " " 12.5 %, one 100 %
+4. "a" 5 %, one 100 %
+5. "\n" 2.5 %, one 100 %
 all others: nothing
 > weights other=0
 heard: one 100 %, other 0 %
 next char:
-1. "b" 60 %, one 100 %, other 0 %
-2. " " 25 %, one 100 %, other 0 %
-3. "a" 10 %, one 100 %, other 0 %
-4. "\n" 5 %, one 100 %, other 0 %
+1. "b" 60 %, one 100 %
+2. " " 25 %, one 100 %
+3. "a" 10 %, one 100 %
+4. "\n" 5 %, one 100 %
 all others: nothing
 """,
     )
@@ -650,11 +650,11 @@ def test_what_is_misunderstood_is_answered_and_changes_nothing(duet):
 > + a
 1 character: "a"
 next char:
-1. "b" 42 %, one 100 %, other 0 %
-2. "c" 30 %, one 0 %, other 100 %
-3. " " 17.5 %, one 100 %, other 0 %
-4. "a" 7 %, one 100 %, other 0 %
-5. "\n" 3.5 %, one 100 %, other 0 %
+1. "b" 42 %, one 100 %
+2. "c" 30 %, other 100 %
+3. " " 17.5 %, one 100 %
+4. "a" 7 %, one 100 %
+5. "\n" 3.5 %, one 100 %
 all others: nothing
 > 0
 There is no suggestion 0; choose 1 to 5.
@@ -662,10 +662,10 @@ There is no suggestion 0; choose 1 to 5.
 2 characters: "a\n"
 next char:
 1. "a" 34.5 %, one 91 %, other 9 %
-2. "c" 27 %, one 0 %, other 100 %
-3. "b" 23.8 %, one 100 %, other 0 %
-4. "\n" 10.5 %, one 100 %, other 0 %
-5. " " 4.2 %, one 100 %, other 0 %
+2. "c" 27 %, other 100 %
+3. "b" 23.8 %, one 100 %
+4. "\n" 10.5 %, one 100 %
+5. " " 4.2 %, one 100 %
 all others: nothing
 > 99999999999999999999
 There is no suggestion 99999999999999999999; choose 1 to 5.
@@ -752,11 +752,11 @@ There are no more suggestions.
 > + b
 3 characters: "a\nb"
 next char:
-1. " " 36.4 %, one 100 %, other 0 %
+1. " " 36.4 %, one 100 %
 2. "a" 29.6 %, one 66 %, other 34 %
 3. "\n" 24 %, one 58 %, other 42 %
-4. "c" 10 %, one 0 %, other 100 %
-5. "b" 100.2 bits, one 100 %, other 0 %
+4. "c" 10 %, other 100 %
+5. "b" 100.2 bits, one 100 %
 all others: nothing
 """,
         opening=False,
