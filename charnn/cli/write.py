@@ -169,10 +169,11 @@ def write(
     kept = [field for field in KEPT if field in given] if go_on else []
     if kept:
         raise ConfigError("A session goes on as it was begun; leave this out.", kept[0])
-    if not plain and export is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # the screen is drawn on stderr
+    if not plain and export is None and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise ConfigError(
-            "The screen needs a terminal, which stdin or stdout is not. With --plain, commands are read from stdin and"
-            " answered on stdout, line by line."
+            "The screen needs a terminal, which one of stdin, stdout and stderr is not. With --plain, commands are read"
+            " from stdin and answered on stdout, line by line."
         )
 
     from charnn.nn.device import select_device
