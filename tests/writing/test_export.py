@@ -133,6 +133,6 @@ def test_a_file_that_cannot_be_written_is_told_and_the_old_one_stays(session, tm
     with pytest.raises(SessionError, match="No such file"):
         save(session, tmp_path / "none" / "tale.txt", "A tale")
     (tmp_path / "folder.txt").mkdir()
-    with pytest.raises(SessionError, match="folder.txt cannot be written"):
+    with pytest.raises(SessionError, match="cannot be written"):
         save(session, tmp_path / "folder.txt", "A tale")
     assert not list(tmp_path.glob(".*.part"))
