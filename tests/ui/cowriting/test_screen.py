@@ -141,6 +141,11 @@ async def types_one(person, key):
     await picks_any(person)
 
 
+async def breaks_line(person, key):
+    await person.press(key, "b")
+    assert person.text == "ab c\nb"
+
+
 async def deletes_char(person, key):
     await person.press(key, key)
     assert person.text == "ab"
@@ -269,8 +274,8 @@ async def saves(person, key):
     assert isinstance(person.app.screen, SavePrompt)
     person.app.screen.query_one("Input").value = str(target)
     await person.press("enter")
+    await person.until(lambda: "Saved as" in person.notice)
     assert "ab c" in target.read_text()
-    assert "Saved as" in person.notice
     await person.press("a")
     await person.pilot.press(key)
     person.app.screen.query_one("Input").value = str(target)
@@ -278,13 +283,20 @@ async def saves(person, key):
     assert "is there already" in "".join(person.lines)
     assert "ab ca" not in target.read_text()
     await person.press("enter")
+    await person.until(lambda: "Saved as" in person.notice)
     assert "ab ca" in target.read_text()
+    for unlikely in ("x" * 1000, "~nobody-of-that-name/x", ""):
+        await person.pilot.press(key)
+        person.app.screen.query_one("Input").value = unlikely
+        await person.pilot.press("enter")
+        assert isinstance(person.app.screen, SavePrompt)
+        await person.press("escape")
     await person.press(key, "escape", "b")
     assert person.text == "ab cab"
     await person.pilot.press(key)
     person.app.screen.query_one("Input").value = str(target.parent / "none" / "x.txt")
     await person.press("enter")
-    assert "cannot be written" in person.notice
+    await person.until(lambda: "cannot be written" in person.notice)
     assert person.app.screen.query_one(Notice).has_class("-error")
 
 
@@ -326,6 +338,7 @@ CHECKS = {
     "cooler": heats(-0.1),
     "mode": changes_mode,
     "literal": types_one,
+    "newline": breaks_line,
     "delete_char": deletes_char,
     "delete_word": deletes_word,
     "undo": undoes,
@@ -550,7 +563,6 @@ def test_keys_that_are_faster_than_the_answers_mean_what_they_would_mean_later(s
     async def scenario(person):
         expected = likeliest(session, 1)[0]
         gate.clear()
-        await person.press("f3")  # does nothing
         await person.pilot.press("space", "3", "a", "space")
         assert person.text == expected
         gate.set()
@@ -561,9 +573,27 @@ def test_keys_that_are_faster_than_the_answers_mean_what_they_would_mean_later(s
         assert second.hand.rank == 3
         session.go_to(first)
         assert second.text == likeliest(session, 3)[2]
-        assert session.drafts[typed.id].hand.by == "typed"
 
     monkeypatch.setattr(thinking, "answer", slow)
+    drive(session, scenario)
+
+
+def test_keys_wait_until_the_model_has_written_what_it_was_told(session):
+    async def scenario(person):
+        await person.pilot.press("ctrl+g", "ctrl+l", "a", "ctrl+g", "b")
+        await person.until(lambda: len(session.draft.path) == 6)
+        await person.settle()
+        assert [(piece.hand.by, piece.hand.unit) for piece in session.draft.path[1:]] == [
+            ("run", "word"),
+            ("run", "line"),
+            ("typed", ""),
+            ("run", "word"),
+            ("typed", ""),
+        ]
+        await person.pilot.press("ctrl+g", "1")
+        await person.until(lambda: len(session.draft.path) == 8)
+        assert session.draft.hand.by == "picked"
+
     drive(session, scenario)
 
 
