@@ -30,3 +30,7 @@ class CheckpointError(CharnnError):
 
 class TrainingError(CharnnError):
     """Training cannot go on."""
+
+
+class SessionError(CharnnError):
+    """A writing session cannot be opened, read or kept."""

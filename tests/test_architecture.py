@@ -166,7 +166,9 @@ def test_nothing_is_unpickled():
     assert not [found for found in IMPORTS if found.module.split(".")[0] in {"pickle", "dill", "cloudpickle", "shelve"}]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["sample", "--help"], ["runs", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["sample", "--help"], ["write", "--help"], ["runs", "--help"]]
+)
 def test_help_is_shown_without_loading_what_computes(arguments):
     code = f"""
 import sys

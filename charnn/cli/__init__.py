@@ -12,6 +12,7 @@ from charnn import __version__
 from charnn.cli.runs import runs
 from charnn.cli.sample import sample
 from charnn.cli.train import train
+from charnn.cli.write import write
 from charnn.errors import CharnnError, ConfigError
 
 
@@ -58,5 +59,5 @@ def main() -> None:
     """Train character-level recurrent nets on a text, watch them learn, and write with them."""
 
 
-for command in (train, sample, runs):
+for command in (train, sample, write, runs):
     main.add_command(command)

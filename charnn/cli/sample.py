@@ -5,11 +5,12 @@ import json
 import secrets
 import sys
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import click
 
-from charnn.cli.options import GroupedCommand, GroupedOption, checkpoints_option, config_option, device_option, find_run
+from charnn.cli.options import GroupedCommand, GroupedOption, checkpoints_option, config_option, device_option
+from charnn.cli.voices import Loaded, checkpoint_option, load_voices, voice_option
 from charnn.config import SampleConfig
 from charnn.errors import ConfigError
 
@@ -18,6 +19,8 @@ WHAT, HOW = "What is written", "How characters are drawn"
 
 @click.command(cls=GroupedCommand)
 @click.argument("run", required=False)
+@voice_option
+@checkpoint_option
 @click.option("--prompt", cls=GroupedOption, group=WHAT, default="", help="Text to continue; - reads it from stdin.")
 @click.option(
     "--length",
@@ -58,13 +61,6 @@ WHAT, HOW = "What is written", "How characters are drawn"
 )
 @click.option("--hide-prompt", is_flag=True, help="Write only what is new.")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
-@click.option(
-    "--checkpoint",
-    type=click.Choice(["best", "last"]),
-    default="best",
-    show_default=True,
-    help="The weights of the lowest validation score, or the newest.",
-)
 @checkpoints_option
 @device_option
 @click.pass_context
@@ -72,6 +68,8 @@ def sample(
     ctx: click.Context,
     /,
     run: str | None,
+    voice: tuple[str, ...],
+    checkpoint: Literal["best", "last"],
     prompt: str,
     length: int,
     stop: str,
@@ -86,20 +84,16 @@ def sample(
     as_json: bool,
     hide_prompt: bool,
     quiet: bool,
-    checkpoint: Literal["best", "last"],
     checkpoints: Path,
     device: str | None,
 ) -> None:
-    """Write new text with RUN (a name or a folder; the newest run if left out)."""
+    """Write new text with RUN (a name or a folder; the newest run if left out), or with several by `--voice`."""
     if greedy and ctx.get_parameter_source("temperature") is click.core.ParameterSource.COMMANDLINE:
         raise ConfigError("--greedy is temperature 0, so no other temperature can be given; leave one out.", "greedy")
     config = SampleConfig(0.0 if greedy else temperature, top_k, top_p, min_p)
 
     from charnn.nn.device import select_device
-    from charnn.nn.model import Model
     from charnn.text.corpus import decode_bytes, examples
-    from charnn.training.checkpoint import load_params
-    from charnn.training.record import read_run
     from charnn.ui.writing import TextWriter
     from charnn.writing.sampling import sample as write
 
@@ -108,19 +102,17 @@ def sample(
             click.echo(line, err=True)
 
     select_device(device)
-    folder = find_run(checkpoints, run)
-    record = read_run(folder)
-    params, step = load_params(folder, checkpoint, record.model, len(record.vocabulary))
-    model = Model(record.model, record.vocabulary, params)
-
+    loaded = load_voices(checkpoints, run, voice, checkpoint)
     prompt = decode_bytes(sys.stdin.buffer.read() if prompt == "-" else prompt.encode("utf-8", "surrogateescape"))
-    if unseen := record.vocabulary.unknown_characters(prompt):
-        tell(f"The run never saw {examples(unseen)} of the prompt; such characters are read as unknown.")
+    if unseen := loaded.voices.vocabulary.unknown_characters(prompt):
+        reader = "The run" if len(loaded.steps) == 1 else "None of the runs"
+        saw = "never saw" if len(loaded.steps) == 1 else "ever saw"
+        tell(f"{reader} {saw} {examples(unseen)} of the prompt; such characters are read as unknown.")
     if seed is None:
         seed = secrets.randbits(32)
-    tell(f"{folder.name}, step {step:,}, seed {seed}")
+    tell(f"{loaded}, seed {seed}")
 
-    pieces = write(model, prompt, config, length=length, seed=seed, num=num, stop=stop)
+    pieces = write(loaded.voices, prompt, config, length=length, seed=seed, num=num, stop=stop)
     writer = TextWriter(out)
     shown_prompt = "" if hide_prompt else prompt
     if num == 1 and not as_json:
@@ -133,8 +125,20 @@ def sample(
     texts = ["".join(parts) for parts in zip(*pieces, strict=True)] or [""] * num
     for n, text in enumerate(texts):
         if as_json:
-            line = {"run": folder.name, "checkpoint": checkpoint, "step": step, "seed": seed, "stream": n}
+            line = _writer(loaded, checkpoint, several=bool(voice)) | {"seed": seed, "stream": n}
             line |= {"prompt": prompt, "text": text, "length": length, "stop": stop}
             writer.write(json.dumps(line | dataclasses.asdict(config)) + "\n")
         else:
             writer.write(f"{shown_prompt}{text}\n" + ("\n" if n < num - 1 else ""))
+
+
+def _writer(loaded: Loaded, checkpoint: str, *, several: bool) -> dict[str, Any]:
+    """Who wrote, as a line of JSON tells it."""
+    names, weights = loaded.voices.names, loaded.voices.weights
+    if not several:
+        return {"run": names[0], "checkpoint": checkpoint, "step": loaded.steps[0]}
+    voices = zip(names, loaded.steps, weights, strict=True)
+    return {
+        "voices": [{"run": name, "step": step, "weight": weight} for name, step, weight in voices],
+        "checkpoint": checkpoint,
+    }

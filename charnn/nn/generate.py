@@ -1,7 +1,8 @@
 """Writing: characters drawn one at a time and fed back, a whole chunk of them in one jitted scan."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from charnn.config import ModelConfig, SampleConfig
 from charnn.nn.model import Model, Params, State, forward, initial_state, step
 
 BLOCK = 256  # characters of a prompt read at a time
+After = TypeVar("After")
 
 
 class Sampling(NamedTuple):
@@ -76,15 +78,34 @@ def generate(
     The character at position p of a stream is drawn with `fold_in(keys[stream], p)`, so the text depends neither on
     how it is cut in chunks nor on the streams beside it. Returns the state and logits after the last character, too.
     """
-
-    def write(carry: tuple[State, Array], position: Array) -> tuple[tuple[State, Array], Array]:
-        state, logits = carry
-        draw_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, position)
-        ids = jax.vmap(jax.random.categorical)(draw_keys, log_probs(logits, sampling))
-        return step(config, params, state, ids), ids
-
-    (state, logits), ids = lax.scan(write, (state, logits), position + jnp.arange(length))
+    (state, logits), ids = write(
+        lambda after, ids: step(config, params, after[0], ids),
+        lambda after: log_probs(after[1], sampling),
+        (state, logits),
+        keys,
+        position + jnp.arange(length),
+    )
     return state, logits, ids
+
+
+def write(
+    step: Callable[[After, Int[Array, " batch"]], After],
+    log_probs: Callable[[After], Float[Array, "batch vocab"]],
+    after: After,
+    keys: PRNGKeyArray,
+    positions: Int[Array, " length"],
+) -> tuple[After, Int[Array, "length batch"]]:
+    """Draw a character of each stream and read it, for each of `positions` in turn: what `generate` does.
+
+    `after` is whatever `step` keeps of the text so far, and `log_probs` what follows it.
+    """
+
+    def draw(after: After, position: Array) -> tuple[After, Array]:
+        draw_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, position)
+        ids = jax.vmap(jax.random.categorical)(draw_keys, log_probs(after))
+        return step(after, ids), ids
+
+    return lax.scan(draw, after, positions)
 
 
 @partial(jax.jit, static_argnames=("config",))
@@ -115,9 +136,13 @@ def read_prompt(model: Model, prompt: str) -> tuple[State, Float[Array, "1 vocab
     An empty prompt stands for the beginning of a line: the model reads a newline or, if its alphabet has none, the
     zero vector, as for every character that it does not know.
     """
+    return read_on(model, initial_state(model.config, 1), prompt or "\n")
+
+
+def read_on(model: Model, state: State, text: str) -> tuple[State, Float[Array, "1 vocab"]]:
+    """The state and the logits after `text` (at least a character), on one stream that was in `state` before it."""
     config, vocabulary, params = model
-    ids = vocabulary.encode(prompt or "\n")[:, None]
-    state = initial_state(config, 1)
+    ids = vocabulary.encode(text)[:, None]
     whole_blocks = len(ids) // BLOCK * BLOCK
     for start in range(0, whole_blocks, BLOCK):
         state, logits = read_block(config, params, state, ids[start : start + BLOCK])

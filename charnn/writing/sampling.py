@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 
 from charnn.config import SampleConfig
-from charnn.nn.generate import Sampling, generate, read_prompt
 from charnn.nn.model import Model
+from charnn.writing.voices import Voice, Voices, repeated
 
 CHUNK = 32  # characters written between two looks at the text; long enough that looking costs little
 
 
 def sample(
-    model: Model,
+    writer: Model | Voices,
     prompt: str,
     config: SampleConfig,
     *,
@@ -26,18 +26,17 @@ def sample(
 
     Yields, again and again, the next piece of each text: `num` strings, empty for a text that is complete. Neither the
     prompt nor `stop` is among them. The characters of text n are drawn with random numbers that depend on `seed` and n
-    alone, not on `num`, `length` or the pieces.
+    alone, not on `num`, `length` or the pieces. A model writes as a single voice does.
     """
-    state, logits = read_prompt(model, prompt)
-    state, logits = jax.tree.map(lambda one: jnp.repeat(one, num, axis=0), (state, logits))
+    voices = writer if isinstance(writer, Voices) else Voices.of([Voice("", writer)])
+    reading = repeated(voices.begin(prompt), num)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.arange(num))
-    sampling = Sampling.of(config)
     texts = [_UpTo(stop) for _ in range(num)]
     for position in range(0, length, CHUNK):
-        state, logits, ids = generate(model.config, model.params, state, logits, sampling, keys, position, length=CHUNK)
+        reading, ids = voices.generate(reading, config, keys, position, length=CHUNK)
         written = jax.device_get(ids)[: length - position]
         is_last = position + CHUNK >= length
-        yield [text.add(model.vocabulary.decode(written[:, n]), is_last) for n, text in enumerate(texts)]
+        yield [text.add(voices.vocabulary.decode(written[:, n]), is_last) for n, text in enumerate(texts)]
         if all(text.complete for text in texts):
             return
 

@@ -67,6 +67,13 @@ def test_one_batch_of_many_texts(sample: Run) -> None:
     assert sample("--length", "20", "--seed", "4").stdout.decode() == lines[0]["text"]
 
 
+def test_a_run_is_a_voice_and_a_line_names_the_voices(sample: Run) -> None:
+    flags = ["--length", "20", "--seed", "4"]
+    line = json.loads(sample("--voice", "rhyme-lstm:2", *flags, "--json").stdout)
+    assert line["voices"] == [{"run": "rhyme-lstm", "step": 40, "weight": 1.0}]
+    assert line["text"] == sample("rhyme-lstm", *flags).stdout.decode()
+
+
 def test_stop_ends_before_the_string(sample: Run) -> None:
     whole = sample("--length", "200", "--seed", "5").stdout.decode()
     stop = whole[100:103]
@@ -136,6 +143,7 @@ def test_a_broken_pipe_is_quiet(folder: Path) -> None:
         (["--temperature", "nan"], 2, "--temperature"),
         (["--top-p", "0"], 2, "--top-p"),
         (["--greedy", "--temperature", "1"], 2, "--greedy"),
+        (["rhyme-lstm", "--voice", "rhyme-lstm"], 2, "Either RUN (rhyme-lstm) writes, or the voices"),
         (["--out", "nowhere/text.txt"], 1, "nowhere/text.txt"),
     ],
 )
