@@ -23,6 +23,6 @@ def environment() -> dict[str, str]:
         "COLUMNS": "100",
         "PYTHONPATH": str(Path(__file__).parents[1]),
         "JAX_COMPILATION_CACHE_DIR": COMPILED.name,
-        "JAX_PERSISTENT_COMPILATION_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_COMPILATION_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
     }

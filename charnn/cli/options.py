@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import platformdirs
 
 from charnn.errors import CheckpointError
 
@@ -43,6 +44,22 @@ device_option = click.option(
     type=click.Choice(["cpu", "gpu", "tpu"]),
     help="Compute on this kind of device.  [default: the fastest that is here]",
 )
+cache_option = click.option(
+    "--cache/--no-cache",
+    cls=GroupedOption,
+    group=WHERE,
+    default=True,
+    help="Keep what is compiled in your cache folder for the next command, up to 256 MiB.  [default: --cache]",
+)
+
+
+def compute_on(device: str | None, *, cache: bool) -> str:
+    """Compute on `device` from here on, keep what is compiled if `cache`, and say which device it is."""
+    from charnn.nn.device import keep_compiled, select_device
+
+    if cache:
+        keep_compiled(platformdirs.user_cache_path("charnn") / "compiled")
+    return select_device(device)
 
 
 class GroupedCommand(click.Command):

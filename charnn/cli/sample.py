@@ -9,7 +9,15 @@ from typing import Any, BinaryIO, Literal
 
 import click
 
-from charnn.cli.options import GroupedCommand, GroupedOption, checkpoints_option, config_option, device_option
+from charnn.cli.options import (
+    GroupedCommand,
+    GroupedOption,
+    cache_option,
+    checkpoints_option,
+    compute_on,
+    config_option,
+    device_option,
+)
 from charnn.cli.voices import Loaded, checkpoint_option, load_voices, voice_option
 from charnn.config import SampleConfig
 from charnn.errors import ConfigError
@@ -41,7 +49,7 @@ WHAT, HOW = "What is written", "How characters are drawn"
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Texts to write at once; more than one are shown when all are complete.",
+    help="Texts to write, up to 256 at once; each is shown when those are complete.",
 )
 @config_option(SampleConfig, "temperature", HOW, "Below 1 is careful, above 1 is wild, 0 always takes the likeliest.")
 @config_option(SampleConfig, "top_k", HOW, "Only among the K likeliest; 0: all.", metavar="K")
@@ -63,6 +71,7 @@ WHAT, HOW = "What is written", "How characters are drawn"
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 @checkpoints_option
 @device_option
+@cache_option
 @click.pass_context
 def sample(
     ctx: click.Context,
@@ -86,22 +95,23 @@ def sample(
     quiet: bool,
     checkpoints: Path,
     device: str | None,
+    cache: bool,
 ) -> None:
     """Write new text with RUN (a name or a folder; the newest run if left out), or with several by `--voice`."""
     if greedy and ctx.get_parameter_source("temperature") is click.core.ParameterSource.COMMANDLINE:
         raise ConfigError("--greedy is temperature 0, so no other temperature can be given; leave one out.", "greedy")
     config = SampleConfig(0.0 if greedy else temperature, top_k, top_p, min_p)
 
-    from charnn.nn.device import select_device
     from charnn.text.corpus import decode_bytes, examples
     from charnn.ui.writing import TextWriter
     from charnn.writing.sampling import sample as write
+    from charnn.writing.sampling import sample_texts
 
     def tell(line: str) -> None:
         if not quiet:
             click.echo(line, err=True)
 
-    select_device(device)
+    compute_on(device, cache=cache)
     loaded = load_voices(checkpoints, run, voice, checkpoint)
     prompt = decode_bytes(sys.stdin.buffer.read() if prompt == "-" else prompt.encode("utf-8", "surrogateescape"))
     if unseen := loaded.voices.vocabulary.unknown_characters(prompt):
@@ -112,17 +122,16 @@ def sample(
         seed = secrets.randbits(32)
     tell(f"{loaded}, seed {seed}")
 
-    pieces = write(loaded.voices, prompt, config, length=length, seed=seed, num=num, stop=stop)
     writer = TextWriter(out)
     shown_prompt = "" if hide_prompt else prompt
     if num == 1 and not as_json:
         writer.write(shown_prompt)
-        for (piece,) in pieces:
+        for (piece,) in write(loaded.voices, prompt, config, length=length, seed=seed, stop=stop):
             writer.write(piece)
         if writer.is_terminal:
             writer.write("\n")
         return
-    texts = ["".join(parts) for parts in zip(*pieces, strict=True)] or [""] * num
+    texts = sample_texts(loaded.voices, prompt, config, length=length, seed=seed, num=num, stop=stop)
     for n, text in enumerate(texts):
         if as_json:
             line = _writer(loaded, checkpoint, several=bool(voice)) | {"seed": seed, "stream": n}

@@ -19,7 +19,9 @@ from charnn.cli.options import (
     WHERE,
     GroupedCommand,
     GroupedOption,
+    cache_option,
     checkpoints_option,
+    compute_on,
     config_option,
     device_option,
     find_run,
@@ -105,6 +107,7 @@ TRAIN_FIELDS = tuple(field.name for field in dataclasses.fields(TrainConfig))
 )
 @checkpoints_option
 @device_option
+@cache_option
 @click.pass_context
 def train(
     ctx: click.Context,
@@ -117,6 +120,7 @@ def train(
     index_url: str | None,
     checkpoints: Path,
     device: str | None,
+    cache: bool,
     quiet: bool,
     **settings: Any,
 ) -> None:
@@ -136,7 +140,6 @@ def train(
         other = "name" if name is not None else "init_from"
         raise ConfigError("A run that is resumed keeps its name and its weights; leave this out.", other)
 
-    from charnn.nn.device import select_device
     from charnn.text.corpus import read_corpus
     from charnn.training.record import RunRecord, claim, create_run, read_run
     from charnn.training.run import run
@@ -144,7 +147,7 @@ def train(
     from charnn.ui.training import training_view
 
     locate = partial(_locate, mirror=mirror, index_url=index_url, quiet=quiet)
-    device_name = select_device(device)
+    device_name = compute_on(device, cache=cache)
     params = None
     if resume is not None:
         folder = find_run(checkpoints, resume)

@@ -15,7 +15,9 @@ import click
 from charnn.cli.options import (
     GroupedCommand,
     GroupedOption,
+    cache_option,
     checkpoints_option,
+    compute_on,
     config_option,
     device_option,
     find_run,
@@ -125,6 +127,7 @@ KEPT = ("voice", "checkpoint", "genre", "delimiters", "seed", "prompt")
 )
 @checkpoints_option
 @device_option
+@cache_option
 @click.pass_context
 def write(
     ctx: click.Context,
@@ -150,6 +153,7 @@ def write(
     theme: str,
     checkpoints: Path,
     device: str | None,
+    cache: bool,
 ) -> None:
     """Write with RUN (a name or a folder; the newest run if left out): it suggests, you pick, type or let it write.
 
@@ -176,9 +180,7 @@ def write(
             " from stdin and answered on stdout, line by line."
         )
 
-    from charnn.nn.device import select_device
-
-    select_device(device)
+    compute_on(device, cache=cache)
     if go_on:
         session = _continued(checkpoints, run, name)
     else:

@@ -13,8 +13,8 @@ from jax import lax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from charnn.config import ModelConfig
-from charnn.nn.generate import Sampling, log_probs, write
-from charnn.nn.model import Params, State
+from charnn.nn.generate import Sampling, log_probs, narrowed, write
+from charnn.nn.model import Params, State, in_precision
 from charnn.nn.model import step as step_net
 
 Configs: TypeAlias = tuple[ModelConfig, ...]
@@ -88,9 +88,10 @@ def generate(
     length: int,
 ) -> tuple[Reading, Int[Array, "length batch"]]:
     """Write `length` characters on each stream, as `generate.generate` does: same keys, same rule, same text."""
+    blend = blend._replace(params=tuple(map(in_precision, configs, blend.params)))
     return write(
         lambda after, ids: step(configs, blend, after.states, ids),
-        lambda after: log_probs(blended_logits(blend, after, weights), sampling),
+        lambda after: narrowed(blended_logits(blend, after, weights), sampling),
         reading,
         keys,
         position + jnp.arange(length),

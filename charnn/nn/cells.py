@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from charnn.config import CellName
-from charnn.nn.kernels import dot, gru_scan, lstm_scan, rnn_scan
+from charnn.nn.kernels import activated, dot, gru_scan, lstm_scan, rnn_scan
 
 
 class LayerParams(NamedTuple):
@@ -52,10 +52,10 @@ def lstm_step(
         c = σ(f) ⊙ c + σ(i) ⊙ tanh(g)
         h = σ(o) ⊙ tanh(c)
     """
-    gates = projected + dot(state.hidden, params.weight_hh)
+    gates = activated(projected + dot(state.hidden, params.weight_hh))
     i, f, g, o = jnp.split(gates, 4, axis=-1)  # input, forget, candidate, output
-    cell = jax.nn.sigmoid(f) * state.cell + jax.nn.sigmoid(i) * jnp.tanh(g)
-    hidden = jax.nn.sigmoid(o) * jnp.tanh(cell)
+    cell = f * state.cell + i * g
+    hidden = o * jnp.tanh(cell)
     return LSTMState(hidden, cell), hidden
 
 

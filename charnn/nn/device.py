@@ -4,6 +4,8 @@ import contextlib
 import ctypes
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 import jax
 
@@ -11,6 +13,7 @@ from charnn.errors import ConfigError
 
 EXTRAS = {"gpu": "cuda", "tpu": "tpu"}
 MIN_STREAMS = 16  # of a share of a batch: for fewer, XLA spends too much of a product on packing the weights
+MAX_COMPILED = 2**28  # bytes
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # glibc's malloc.h
 
 
@@ -36,6 +39,22 @@ def select_device(name: str | None) -> str:
     jax.config.update("jax_default_device", device)
     kind = "" if device.device_kind.lower() == device.platform else f" ({device.device_kind})"
     return f"{device.platform}{kind}"
+
+
+def keep_compiled(folder: Path) -> None:
+    """Have jax keep what it compiles in `folder`, and look there first; what is used least goes when it is full.
+
+    Processes may share the folder. One that cannot be written to is not used, and one that is set for jax itself
+    (`JAX_COMPILATION_CACHE_DIR`) stays.
+    """
+    if jax.config.values["jax_compilation_cache_dir"] is not None:
+        return
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_compilation_cache_max_size", MAX_COMPILED)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def batch_devices(batch_size: int) -> list[jax.Device]:

@@ -11,9 +11,10 @@ from jax import lax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from charnn.config import ModelConfig, SampleConfig
-from charnn.nn.model import Model, Params, State, forward, initial_state, step
+from charnn.nn.model import Model, Params, State, forward, in_precision, initial_state, step
 
 BLOCK = 256  # characters of a prompt read at a time
+MAX_NOISE = 2**22  # random numbers drawn at once, 16 MiB
 After = TypeVar("After")
 
 
@@ -32,7 +33,12 @@ class Sampling(NamedTuple):
 
 
 def log_probs(logits: Float[Array, "*batch vocab"], sampling: Sampling) -> Float[Array, "*batch vocab"]:
-    """The distribution that characters are drawn from, as log-probabilities; −inf for what is ruled out.
+    """The distribution that characters are drawn from, as log-probabilities; −inf for what is ruled out."""
+    return jax.nn.log_softmax(narrowed(logits, sampling), axis=-1)
+
+
+def narrowed(logits: Float[Array, "*batch vocab"], sampling: Sampling) -> Float[Array, "*batch vocab"]:
+    """The logits of `log_probs`: scaled, and −inf for what is ruled out.
 
     In the order that `SampleConfig` documents; the likeliest character is never ruled out.
     """
@@ -40,9 +46,8 @@ def log_probs(logits: Float[Array, "*batch vocab"], sampling: Sampling) -> Float
     # colder than that makes no difference, and would overflow
     scaled = logits / jnp.where(greedy, 1.0, jnp.maximum(sampling.temperature, 1e-30))
     top_k = jnp.where(greedy, 1, sampling.top_k)
-    narrowed = (top_k > 0) | (sampling.top_p < 1) | (sampling.min_p > 0)
-    kept = lax.cond(narrowed, partial(_narrow, top_k, sampling.top_p, sampling.min_p), lambda scaled: scaled, scaled)
-    return jax.nn.log_softmax(kept, axis=-1)
+    narrows = (top_k > 0) | (sampling.top_p < 1) | (sampling.min_p > 0)
+    return lax.cond(narrows, partial(_narrow, top_k, sampling.top_p, sampling.min_p), lambda scaled: scaled, scaled)
 
 
 def _narrow(
@@ -78,9 +83,10 @@ def generate(
     The character at position p of a stream is drawn with `fold_in(keys[stream], p)`, so the text depends neither on
     how it is cut in chunks nor on the streams beside it. Returns the state and logits after the last character, too.
     """
+    params = in_precision(config, params)
     (state, logits), ids = write(
         lambda after, ids: step(config, params, after[0], ids),
-        lambda after: log_probs(after[1], sampling),
+        lambda after: narrowed(after[1], sampling),
         (state, logits),
         keys,
         position + jnp.arange(length),
@@ -90,22 +96,37 @@ def generate(
 
 def write(
     step: Callable[[After, Int[Array, " batch"]], After],
-    log_probs: Callable[[After], Float[Array, "batch vocab"]],
+    logits: Callable[[After], Float[Array, "batch vocab"]],
     after: After,
     keys: PRNGKeyArray,
     positions: Int[Array, " length"],
 ) -> tuple[After, Int[Array, "length batch"]]:
     """Draw a character of each stream and read it, for each of `positions` in turn: what `generate` does.
 
-    `after` is whatever `step` keeps of the text so far, and `log_probs` what follows it.
+    `after` is whatever `step` keeps of the text so far, and `logits` those that what follows is drawn from.
     """
+    vocab_size = jax.eval_shape(logits, after).shape[-1]
 
-    def draw(after: After, position: Array) -> tuple[After, Array]:
+    def noise(position: Array) -> Array:
         draw_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, position)
-        ids = jax.vmap(jax.random.categorical)(draw_keys, log_probs(after))
+        return jax.vmap(lambda key: jax.random.gumbel(key, (vocab_size,)))(draw_keys)
+
+    def draw(after: After, noise: Array) -> tuple[After, Array]:
+        # the largest of logits with Gumbel noise is a draw from their softmax (Gumbel 1954): jax.random.categorical
+        ids = jnp.argmax(logits(after) + noise, axis=-1)
         return step(after, ids), ids
 
-    return lax.scan(draw, after, positions)
+    def draw_several(after: After, positions: Array) -> tuple[After, Array]:
+        # the noise of many characters at once: in the loop, each drawing of it would cost as much as a small net
+        return lax.scan(draw, after, jax.vmap(noise)(positions))
+
+    at_once = _largest_divisor(len(positions), at_most=MAX_NOISE // (len(keys) * vocab_size))
+    after, ids = lax.scan(draw_several, after, positions.reshape(-1, at_once))
+    return after, ids.reshape(len(positions), len(keys))
+
+
+def _largest_divisor(number: int, *, at_most: int) -> int:
+    return next(n for n in range(max(1, min(number, at_most)), 0, -1) if number % n == 0)
 
 
 @partial(jax.jit, static_argnames=("config",))

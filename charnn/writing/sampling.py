@@ -9,6 +9,8 @@ from charnn.config import SampleConfig
 from charnn.nn.model import Model
 from charnn.writing.voices import Voice, Voices, repeated
 
+AT_ONCE = 256  # texts; more would be hardly faster
+MAX_HELD = 2**24  # characters of whole texts, until they are complete
 CHUNK = 32  # characters written between two looks at the text; long enough that looking costs little
 
 
@@ -20,17 +22,19 @@ def sample(
     length: int,
     seed: int,
     num: int = 1,
+    first: int = 0,
     stop: str = "",
 ) -> Iterator[list[str]]:
     """Continue `prompt` in `num` ways, each for `length` characters or up to the first `stop`.
 
     Yields, again and again, the next piece of each text: `num` strings, empty for a text that is complete. Neither the
-    prompt nor `stop` is among them. The characters of text n are drawn with random numbers that depend on `seed` and n
-    alone, not on `num`, `length` or the pieces. A model writes as a single voice does.
+    prompt nor `stop` is among them. They are texts `first`, `first` + 1 and so on: the characters of text n are drawn
+    with random numbers that depend on `seed` and n alone, not on `num`, `length` or the pieces. A model writes as a
+    single voice does.
     """
     voices = writer if isinstance(writer, Voices) else Voices.of([Voice("", writer)])
     reading = repeated(voices.begin(prompt), num)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.arange(num))
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), first + jnp.arange(num))
     texts = [_UpTo(stop) for _ in range(num)]
     for position in range(0, length, CHUNK):
         reading, ids = voices.generate(reading, config, keys, position, length=CHUNK)
@@ -39,6 +43,17 @@ def sample(
         yield [text.add(voices.vocabulary.decode(written[:, n]), is_last) for n, text in enumerate(texts)]
         if all(text.complete for text in texts):
             return
+
+
+def sample_texts(
+    writer: Model | Voices, prompt: str, config: SampleConfig, *, length: int, seed: int, num: int, stop: str = ""
+) -> Iterator[str]:
+    """The `num` texts of `sample`, whole, one after the other: as many at once as fit in bounded memory."""
+    at_once = max(1, min(AT_ONCE, MAX_HELD // max(length, 1)))
+    for first in range(0, num, at_once):
+        group = min(at_once, num - first)
+        pieces = sample(writer, prompt, config, length=length, seed=seed, num=group, first=first, stop=stop)
+        yield from ["".join(parts) for parts in zip(*pieces, strict=True)] or [""] * group
 
 
 class _UpTo:

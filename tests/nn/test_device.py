@@ -79,3 +79,25 @@ def test_freed_memory_is_kept():
         for how in ("kept", "given back")
     }
     assert pages["kept"] < 100 < pages["given back"]
+
+
+def test_what_is_compiled_is_kept_for_the_next_process_and_not_beyond_its_folder(tmp_path):
+    code = (
+        "import sys, jax, pathlib\n"
+        "from charnn.nn.device import keep_compiled\n"
+        "keep_compiled(pathlib.Path(sys.argv[1]))\n"
+        "print(jax.jit(lambda x: x * 3)(14))\n"
+    )
+    env = {name: value for name, value in environment().items() if not name.startswith("JAX")}
+
+    def compiled(folder):
+        done = subprocess.run([sys.executable, "-c", code, folder], env=env, capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "")
+        return {path.name for path in folder.glob("*-cache")}
+
+    kept = compiled(tmp_path / "a" / "b")
+    assert kept
+    assert compiled(tmp_path / "a" / "b") == kept
+    nowhere = tmp_path / "file" / "folder"
+    nowhere.parent.write_text("")
+    assert not compiled(nowhere), "a folder that cannot be made is done without"

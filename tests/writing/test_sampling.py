@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from charnn.config import ModelConfig, SampleConfig
 from charnn.nn.model import Model, abstract_params
 from charnn.text.vocabulary import Vocabulary
-from charnn.writing.sampling import CHUNK, _UpTo, sample
+from charnn.writing import sampling
+from charnn.writing.sampling import CHUNK, _UpTo, sample, sample_texts
 
 
 def random_model():
@@ -65,6 +66,16 @@ def test_a_stream_ends_at_its_stop_and_the_others_go_on():
     assert ["".join(parts) for parts in zip(*cut, strict=True)] == [up_to(stop, text) for text in whole]
     assert len(whole[0].split(stop)[0]) < len(up_to(stop, whole[1])) == 100
     assert {len(piece) for piece in cut} == {3}
+
+
+@pytest.mark.parametrize("num", [1, 2, 5])
+@pytest.mark.parametrize("length", [0, 40])
+def test_whole_texts_are_those_written_at_once_however_many_memory_holds(num, length, monkeypatch):
+    together = texts(length, num=num, stop="b") or [""] * num
+    for bound, value in (("AT_ONCE", 2), ("MAX_HELD", 90)):
+        monkeypatch.setattr(sampling, bound, value)
+        config = SampleConfig(temperature=1.0)
+        assert list(sample_texts(MODEL, "ab", config, length=length, seed=1, num=num, stop="b")) == together
 
 
 def test_nothing_is_computed_for_texts_that_are_all_complete():

@@ -10,7 +10,7 @@ is one-hot.
 
 from charnn.nn.kernels.arithmetic import as_factor, dot, project
 from charnn.nn.kernels.gru import gru_scan
-from charnn.nn.kernels.lstm import lstm_scan
+from charnn.nn.kernels.lstm import activated, lstm_scan
 from charnn.nn.kernels.rnn import rnn_scan
 
-__all__ = ["as_factor", "dot", "gru_scan", "lstm_scan", "project", "rnn_scan"]
+__all__ = ["activated", "as_factor", "dot", "gru_scan", "lstm_scan", "project", "rnn_scan"]

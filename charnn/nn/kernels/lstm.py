@@ -44,17 +44,21 @@ def lstm_scan(
     return _forward(weight_hh, projected, hidden, cell, dtype)[0]
 
 
+def activated(gates: Float[Array, "batch 4*hidden"]) -> Float[Array, "batch 4*hidden"]:
+    """σ(i), σ(f), tanh(g), σ(o) of the four gates side by side, by one tanh over whole rows: σ(x) = ½ tanh(½x) + ½."""
+    scale = jnp.repeat(jnp.array([0.5, 0.5, 1, 0.5], gates.dtype), gates.shape[-1] // 4)
+    return scale * jnp.tanh(scale * gates) + (1 - scale)
+
+
 def _forward(
     weight_hh: Array, projected: Array, hidden: Array, cell: Array, dtype: DTypeLike | None
 ) -> tuple[tuple[Array, Array, Array], Saved]:
-    # σ(x) = ½ tanh(½x) + ½, so one tanh over whole rows activates all four gates, and they are saved as they stand.
-    scale = jnp.repeat(jnp.array([0.5, 0.5, 1, 0.5], hidden.dtype), hidden.shape[-1])
 
     weight = as_factor(weight_hh, dtype)
 
     def step(state: tuple[Array, Array], projected: Array) -> tuple[tuple[Array, Array], tuple[Array, Array, Array]]:
         hidden, cell = state
-        gates = scale * jnp.tanh(scale * (projected + dot(hidden, weight))) + (1 - scale)
+        gates = activated(projected + dot(hidden, weight))
         i, f, g, o = jnp.split(gates, 4, axis=-1)
         cell = f * cell + i * g
         hidden = o * jnp.tanh(cell)
