@@ -47,6 +47,7 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
 
     def _content(self) -> Text:
         text = Text(_INTRODUCTION.replace("\n", " ").strip() + "\n\n")
+        text.append("In the text: ")
         text.append("typed by you", "bold").append(" · picked by you · ").append("written by the model", "italic")
         text.append("\n")
         for group, actions in groupby(

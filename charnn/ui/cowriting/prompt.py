@@ -45,13 +45,20 @@ class SavePrompt(ModalScreen[Path | None]):
         event.stop()
         if not event.value.strip():
             return
-        path = Path(event.value.strip()).expanduser()
-        if path.exists() and path != self._confirmed:
-            self._confirmed = path
-            told = f"{path} is there already: Enter overwrites it, or write another name."
-            self.query_one("#hint", Static).update(Text(printable(told)))
-        else:
+        try:
+            path = Path(event.value.strip()).expanduser()
+            is_new = not path.exists()
+        except (OSError, RuntimeError) as error:  # too long, or in the home of somebody unknown
+            self._hint(f"This cannot be a file ({error}); write another name.")
+            return
+        if is_new or path == self._confirmed:
             self.dismiss(path)
+        else:
+            self._confirmed = path
+            self._hint(f"{path} is there already: Enter overwrites it, or write another name.")
+
+    def _hint(self, told: str) -> None:
+        self.query_one("#hint", Static).update(Text(printable(told)))
 
     def on_key(self, event: events.Key) -> None:
         """Esc and the usual keys to quit leave without saving."""

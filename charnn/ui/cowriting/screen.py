@@ -21,7 +21,7 @@ from charnn.ui.cowriting.keys import PICKS, Keys, pressed, text_of
 from charnn.ui.cowriting.notice import Notice
 from charnn.ui.cowriting.prompt import SavePrompt
 from charnn.ui.cowriting.status import PICK, RUN, TYPE, Status, StatusLine, limits
-from charnn.ui.cowriting.thinking import BUDGET, Answered, Counted, Question, Stopped, Thinker, Warm
+from charnn.ui.cowriting.thinking import BUDGET, Answered, Counted, CountedAll, Question, Stopped, Thinker, Warm
 from charnn.writing import export
 from charnn.writing.drafts import Draft
 from charnn.writing.session import Session
@@ -29,7 +29,7 @@ from charnn.writing.suggestions import Budget, Suggestion, Suggestions
 from charnn.writing.units import Unit
 
 PATIENCE = 0.05  # seconds in which an answer is shown together with the change that it is about
-MOST_WAITING = 8  # keys that are kept until there is an answer
+MOST_WAITING = 3  # keys that wait for an answer
 TEMPERATURE_STEP = 0.1
 WEIGHT_STEP = 0.1
 
@@ -49,10 +49,11 @@ class WritingScreen(Screen[None], inherit_bindings=False):
         self._page, self._page_size = 0, 10
         self._looked: int | None = None
         self._released: Draft | None = None  # here the word that was typed is over, by the person's word
-        self._is_warm, self._is_running, self._is_ending, self._is_literal = False, False, False, False
+        self._is_warm, self._is_running, self._runs_on, self._is_ending = False, False, False, False
+        self._is_literal = False  # whether the next key is text
         self._question: Question | None = None
         self._found: Suggestions | None = None  # the answer to the last question, if nothing has changed since
-        self._waiting: list[str] = []  # keys that need the answer, and all that were pressed after
+        self._waiting: list[str] = []  # keys that need the answer or the session, and all that were pressed after
         self._pasted: list[str] = []  # while the model writes
         self._bits_per_char: float | None = None
         self._voice = 0
@@ -125,7 +126,7 @@ class WritingScreen(Screen[None], inherit_bindings=False):
 
     def _press(self, key: str) -> None:
         action = self._keys.action(key)
-        if self._is_running:
+        if self._is_running and (self._runs_on or action in ("leave", "quit")):
             self._is_ending = self._is_ending or action == "quit"
             self._thinker.stop()
             return
@@ -134,8 +135,8 @@ class WritingScreen(Screen[None], inherit_bindings=False):
         needs_answer = not is_text and (action in PICKS or action in ("take_first", "next_page"))
         if action in ("leave", "quit") and not is_text:
             self._waiting.clear()
-        elif self._waiting or (needs_answer and self._is_warm and self._found is None):
-            if len(self._waiting) < MOST_WAITING:
+        elif self._waiting or self._is_running or (needs_answer and self._is_warm and self._found is None):
+            if not needs_answer or len(self._waiting) < MOST_WAITING:  # a key that is held down ends when it is let go
                 self._waiting.append(key)
             return
         self._say("")
@@ -146,6 +147,11 @@ class WritingScreen(Screen[None], inherit_bindings=False):
             self._try(lambda: self._take(PICKS.index(action)))
         elif action is not None:
             self._try(getattr(self, f"_do_{action}"))
+
+    def _press_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for key in waiting:
+            self._press(key)  # what needs another answer, and all that follows it, waits again
 
     def _try(self, change: Callable[[], object]) -> None:
         try:
@@ -227,6 +233,9 @@ class WritingScreen(Screen[None], inherit_bindings=False):
         self._session.redo()
         self._changed()
 
+    def _do_newline(self) -> None:
+        self._write("\n")
+
     def _do_mode(self) -> None:
         self._mode = TYPE if self._mode == PICK else PICK
         self._paint()
@@ -305,7 +314,7 @@ class WritingScreen(Screen[None], inherit_bindings=False):
             self._say("Still warming up; you can type.")
             return
         self._continue_here()
-        self._is_running, self._found = True, None
+        self._is_running, self._runs_on, self._found = True, for_ever, None
         self._thinker.run(unit, for_ever=for_ever)
         if for_ever:
             self._say("The model writes; any key stops it.")
@@ -338,6 +347,7 @@ class WritingScreen(Screen[None], inherit_bindings=False):
             text = "".join(self._pasted)
             self._pasted.clear()
             self._try(lambda: self._write(text))
+        self._press_waiting()
         if self._is_ending:
             self.app.exit()
 
@@ -402,9 +412,17 @@ class WritingScreen(Screen[None], inherit_bindings=False):
 
     def _save(self, path: Path | None) -> None:
         if path is not None:
-            self._try(lambda: export.save(self._session, path, self._session.path.stem))
-            if not self.query_one(Notice).message:
-                self._say(f"Saved as {path}.")
+            self._say("Saving …")
+            self._thinker.count(path)
+
+    def on_counted_all(self, message: CountedAll) -> None:
+        """Save: now nothing has to be waited for."""
+        try:
+            export.save(self._session, message.path, self._session.path.stem)
+        except CharnnError as error:
+            self._complain(str(error))
+        else:
+            self._say(f"Saved as {message.path}.")
 
     def _do_help(self) -> None:
         self.app.push_screen(HelpScreen(self._keys))
@@ -427,9 +445,7 @@ class WritingScreen(Screen[None], inherit_bindings=False):
         if not self._thinker.is_current(message.generation):
             return
         self._found = message.suggestions
-        waiting, self._waiting = self._waiting, []
-        for key in waiting:
-            self._press(key)  # what needs another answer, and all that follows it, waits again
+        self._press_waiting()
         self._paint()
 
     def on_counted(self, message: Counted) -> None:

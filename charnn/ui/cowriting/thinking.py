@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from textual.message import Message
 from textual.widget import Widget
@@ -83,6 +84,14 @@ class Counted(Message):
         self.bits_per_char = bits_per_char
 
 
+class CountedAll(Message):
+    """The account of the text is known, and it can be saved to `path` at once."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+
 class Wrote(Message):
     """The model wrote some more; the session is at it already."""
 
@@ -131,6 +140,10 @@ class Thinker:
         self._stop.clear()
         self._start(partial(self._write, unit, for_ever), "run")
 
+    def count(self, path: Path) -> None:
+        """Find out what the text costs, which takes seconds if it is long and new; `CountedAll` tells the end."""
+        self._start(partial(self._count, self._session.draft, path), "count")
+
     def stop(self) -> None:
         """Stop the model; what it has written stays."""
         self._stop.set()
@@ -162,6 +175,10 @@ class Thinker:
                 return
         counted = account(self._session, question.draft).bits_per_char
         self._screen.post_message(Counted(generation, counted))
+
+    def _count(self, draft: Draft, path: Path) -> None:
+        self._session.scores(draft)
+        self._screen.post_message(CountedAll(path))
 
     def _write(self, unit: Unit, for_ever: bool) -> None:
         try:

@@ -47,7 +47,7 @@ def _breaks(paragraph: str, width: int) -> tuple[int, ...]:
     starts, after_space, used = [0], 0, 0
     for position, character in enumerate(paragraph):
         size = cells(character)
-        if used + size > width and character != " ":
+        while used + size > width and starts[-1] < position and character != " ":
             start = after_space if after_space > starts[-1] else position
             starts.append(start)
             used = sum(cells(one) for one in paragraph[start:position])
