@@ -348,6 +348,15 @@ class Session:
         text = "".join(reversed(typed))
         return text[unit.begins(text) :]
 
+    def ended_unit(self) -> tuple[Unit, str] | None:
+        """The unit that the text ends in, if it was picked as a whole one: what comes next does not go on with it."""
+        hand = self.draft.hand
+        # a line that was cut off was picked, too, but is not over
+        if hand.by != "picked" or hand.unit not in self.units or len(self.draft.text) >= DEFAULT_BUDGET.length:
+            return None
+        unit, text = self.units[hand.unit], self.text[-_LONGEST_PREFIX:]
+        return unit, text[unit.begins(text) :]
+
     def suggest(
         self,
         unit: Unit,
@@ -360,14 +369,24 @@ class Session:
     ) -> Suggestions:
         """What could come next, or could have stood at `position`; see `suggestions.suggest`.
 
-        The prefix is by default what was typed of the unit, but none at a `position`. The reading is taken first: to
-        do that in another thread than changes are made in, call `suggestions.suggest` there with `reading`.
+        The prefix is by default what was typed of the unit, but none at a `position`. What was picked last is over (see
+        `ended_unit`). The reading is taken first: to do that in another thread than changes are made in, call
+        `suggestions.suggest` there with `reading`.
         """
         if prefix is None:
             prefix = self.typed_prefix(unit) if position is None else ""
+        ended = self.ended_unit() if position is None else None
         reading = self.reading() if position is None else self.reading_before(position)
         return suggestions.suggest(
-            self.voices, reading, unit, k, self.settings, prefix=prefix, budget=budget, should_stop=should_stop
+            self.voices,
+            reading,
+            unit,
+            k,
+            self.settings,
+            prefix=prefix,
+            ended=ended,
+            budget=budget,
+            should_stop=should_stop,
         )
 
     def warm_up(self, budget: Budget = DEFAULT_BUDGET) -> None:

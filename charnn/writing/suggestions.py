@@ -19,11 +19,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
 from charnn.config import SampleConfig
 from charnn.nn.blend import Branches, Reading
+from charnn.text.vocabulary import Vocabulary
 from charnn.writing.units import CHAR, ENDS_AFTER, ENDS_BEFORE, LINE, START, Unit
 from charnn.writing.voices import Voices
 
@@ -105,20 +107,22 @@ def suggest(
     settings: SampleConfig,
     *,
     prefix: str = "",
+    ended: tuple[Unit, str] | None = None,
     budget: Budget = DEFAULT_BUDGET,
     should_stop: Callable[[], bool] = _never,
 ) -> Suggestions:
     """The `k` likeliest next units after a draft; of lines and bars, the `k` best that were found.
 
     `reading` is of the whole draft, one stream. `prefix` is the end of it that is of the unit already (what was typed
-    of a word): all suggestions begin with it, and their probabilities are conditional on it. The next `k` are the
-    further ones of 2k. `should_stop` is asked before each round, at most some milliseconds apart. The same question
-    always has the same answer.
+    of a word): all suggestions begin with it, and their probabilities are conditional on it. `ended` is a unit that the
+    draft ends in and that is over, because it was picked: suggestions do not go on with it, and their probabilities are
+    conditional on that. The next `k` are the further ones of 2k. `should_stop` is asked before each round, at most some
+    milliseconds apart. The same question always has the same answer.
 
     Raises:
         Cancelled: `should_stop` said so.
     """
-    search = _Search(voices, reading, unit, k, settings, prefix, budget, should_stop)
+    search = _Search(voices, reading, unit, k, settings, prefix, ended, budget, should_stop)
     if unit.is_long:
         search.beam()
     else:
@@ -161,6 +165,7 @@ class _Search:
         k: int,
         settings: SampleConfig,
         prefix: str,
+        ended: tuple[Unit, str] | None,
         budget: Budget,
         should_stop: Callable[[], bool],
     ) -> None:
@@ -180,6 +185,8 @@ class _Search:
         self._room = 1 + max(budget.nodes, 2 * BATCH)
         self._check()
         self._pool, branches = voices.open_pool(reading, settings, self._room)
+        if ended is not None:
+            branches = _without_more_of(ended, voices.vocabulary, branches)
         self._enter(np.zeros(1), branches)
 
     def _check(self) -> None:
@@ -359,6 +366,20 @@ class _Search:
         # each of its characters was wanted by a voice, but no voice needs have wanted them all
         shares = np.exp(wanted - most) if most > -np.inf else weights
         return tuple((shares / shares.sum()).tolist())
+
+
+def _without_more_of(ended: tuple[Unit, str], vocabulary: Vocabulary, branches: Branches) -> Branches:
+    """`branches` of the draft, on condition that the unit it ends in is over; without it, if that is impossible."""
+    unit, text = ended
+    state = unit.after(text)
+    if state == START:  # it ended with its last character
+        return branches
+    log_probs = np.asarray(branches.log_probs, np.float64)
+    log_probs = np.where(unit.table(vocabulary)[state] == ENDS_BEFORE, log_probs, -np.inf)
+    whole = _log_sum(log_probs)
+    if whole.item() == -np.inf:  # the settings allow nothing but to go on with it
+        return branches
+    return Branches(jnp.asarray(log_probs - whole), branches.voices)
 
 
 def _padded(values: Indices, fill: int) -> npt.NDArray[np.int32]:

@@ -22,6 +22,7 @@ from charnn.nn.generate import read_prompt
 from charnn.writing.drafts import TYPED
 from charnn.writing.export import account
 from charnn.writing.session import Session, list_sessions, read_header, session_path
+from charnn.writing.suggestions import Suggestion
 from charnn.writing.voices import Voice, Voices
 
 PLAIN = SampleConfig(1.0)
@@ -269,6 +270,26 @@ def test_what_was_typed_of_a_word_filters(session):
     assert session.typed_prefix(word) == ""
     session.type("b")
     assert session.typed_prefix(word) == "b"
+
+
+def test_a_word_that_was_picked_is_over(session):
+    word, line = session.units["word"], session.units["line"]
+    session.type("ab c")
+    assert session.ended_unit() is None
+    found = session.suggest(word, 20)
+    rank, item = next((rank, item) for rank, item in enumerate(found.items, 1) if item.rest and item.complete)
+    session.pick(item, rank, word)
+    assert session.ended_unit() == (word, item.text)
+    for unit in (word, line):
+        goes_on = [one.text for one in session.suggest(unit, 20).items if one.text[0] in "abcx"]
+        assert not goes_on
+    session.type("b")
+    assert session.ended_unit() is None
+    session.undo()
+    assert session.ended_unit() == (word, item.text)
+    long = Suggestion("a" * 80, "a" * 80, 0.1, (1.0, 0.0), complete=False)
+    session.pick(long, 1, line)
+    assert session.ended_unit() is None, "it was cut off"
 
 
 def test_running_free_writes_units_and_can_be_stopped(session):

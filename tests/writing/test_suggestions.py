@@ -266,3 +266,33 @@ def test_after_warming_up_nothing_is_compiled():
         for unit in units("music").values():
             suggest(voices, voices.begin(TEXT), unit, 5, SampleConfig(0.5, top_k=2), prefix="a", budget=budget)
     assert extend._cache_size() == compiled
+
+
+@pytest.mark.parametrize("voices", [ONE, TWO])
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize(("over", "unit"), [(WORD, WORD), (WORD, CHAR), (LINE, WORD)])
+def test_what_was_picked_is_not_gone_on_with(voices, settings, over, unit):
+    """The others keep their proportions, and what is said of the mass is said of them."""
+    ends = [c for c in voices.vocabulary.characters if over.follow(over.after(" a"), c) == ENDS_BEFORE]
+    share = sum(following(voices, TEXT, settings)[c] for c in ends)
+    reading = voices.begin(TEXT)
+    found = suggest(voices, reading, unit, 5, settings, ended=(over, " a"))
+    if share == 0:
+        ours = [(item.text, item.probability) for item in suggest(voices, reading, unit, 5, settings).items]
+        assert [(item.text, item.probability) for item in found.items] == ours
+        return
+    assert found.items
+    assert all(item.text[0] in ends for item in found.items)
+    everything = {item.text: item.probability for item in suggest(voices, reading, unit, 500, settings).items}
+    for item in found.items:
+        if item.text in everything:
+            assert item.probability * share == pytest.approx(everything[item.text], rel=1e-4)
+    assert any(item.text in everything for item in found.items)
+    assert sum(item.probability for item in found.items) + found.leftover == pytest.approx(1)
+
+
+def test_a_bar_ends_by_itself():
+    bar = units("music")["bar"]
+    reading = ONE.begin(TEXT)
+    expected = suggest(ONE, reading, WORD, 3, PLAIN)
+    assert suggest(ONE, reading, WORD, 3, PLAIN, ended=(bar, "a|")).items == expected.items

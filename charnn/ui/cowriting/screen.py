@@ -48,7 +48,7 @@ class WritingScreen(Screen[None], inherit_bindings=False):
         self._unit = session.units[unit]
         self._page, self._page_size = 0, 10
         self._looked: int | None = None
-        self._released: Draft | None = None  # here the word that was typed is over, by the person's word
+        self._released: tuple[Draft, Unit] | None = None  # where what was typed of a unit is said to be all of it
         self._is_warm, self._is_running, self._runs_on, self._is_ending = False, False, False, False
         self._is_literal = False  # whether the next key is text
         self._question: Question | None = None
@@ -180,7 +180,7 @@ class WritingScreen(Screen[None], inherit_bindings=False):
             return
         chosen, looked = candidates[row], self._looked
         if not chosen.rest and looked is None:
-            self._released = self._session.draft
+            self._released = self._session.draft, self._unit
         self._continue_here()
         self._session.pick(chosen, self._page * self._page_size + row + 1, self._unit)
         self._changed()
@@ -467,13 +467,18 @@ class WritingScreen(Screen[None], inherit_bindings=False):
             self._paint()
             return
         draft, unit = self._session.draft, self._unit
-        prefix = "" if self._looked is not None or self._released is draft else self._session.typed_prefix(unit)
+        prefix, ended = self._session.typed_prefix(unit), self._session.ended_unit()
+        if self._looked is not None:
+            prefix, ended = "", None
+        elif self._released == (draft, unit):
+            prefix, ended = "", (unit, prefix)
         self._question = Question(
             draft,
             self._looked,
             unit,
             (self._page + 1) * self._page_size,
             prefix,
+            ended,
             self._session.voices,
             self._session.settings,
         )

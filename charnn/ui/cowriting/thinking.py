@@ -35,6 +35,7 @@ class Question:
     unit: Unit
     k: int
     prefix: str
+    ended: tuple[Unit, str] | None
     voices: Voices
     settings: SampleConfig
 
@@ -53,6 +54,7 @@ def answer(session: Session, question: Question, budget: Budget, should_stop: Ca
         question.k,
         question.settings,
         prefix=question.prefix,
+        ended=question.ended,
         budget=budget,
         should_stop=should_stop,
     )
