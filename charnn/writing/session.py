@@ -236,31 +236,29 @@ class Session:
     def let_run(self, unit: Unit, count: int = 1, *, should_stop: Callable[[], bool] = lambda: False) -> Draft:
         """Let the model write `count` units; what it has when it is told to stop is kept.
 
-        A unit with no end in sight is cut off. Running again from the same draft writes something else.
+        A unit with no end in sight is cut off. What was picked last is over (see `ended_unit`). Running again from the
+        same draft writes something else.
         """
-        reading, written, ended = self.reading(), "", 0
-        longest = count if unit.name == "char" else count * _LONGEST_WORD * (10 if unit.is_long else 1)
+        reading, written = self.reading(), _Written(unit, count)
         key = jax.random.fold_in(jax.random.key(self.header.seed), len(self.drafts))
         keys = jax.random.split(key, 1)
-        state = START
-        while len(written) < longest and not should_stop():
-            reading, ids = self.voices.generate(reading, self.settings, keys, len(written), length=CHUNK)
-            for character in self.voices.vocabulary.decode(np.asarray(ids)[:, 0])[: longest - len(written)]:
-                after = unit.follow(state, character)
-                if after == ENDS_BEFORE:
-                    ended, after = ended + 1, unit.follow(START, character)
-                    if ended == count:
-                        return self._add(self.draft, written, Hand("run", unit.name))
-                written += character
-                if after < START:
-                    ended, after = ended + 1, START
-                    if ended == count:
-                        return self._add(self.draft, written, Hand("run", unit.name))
-                state = after
-        if not written:
+        while not written.complete and not should_stop():
+            if not written.text and (ended := self.ended_unit()):
+                # the first character alone: it must not go on with what is over
+                log_probs = suggestions.without_more_of(
+                    ended, self.voices.vocabulary, self.voices.log_probs(reading, self.settings)
+                )
+                ids = jax.random.categorical(jax.random.fold_in(keys[0], 0), log_probs)
+                text = self.voices.vocabulary.decode(np.asarray(ids))
+                reading = self.voices.read(reading, text)
+            else:
+                reading, ids = self.voices.generate(reading, self.settings, keys, len(written.text), length=CHUNK)
+                text = self.voices.vocabulary.decode(np.asarray(ids)[:, 0])
+            written.add(text)
+        if not written.text:
             return self.draft
-        draft = self._add(self.draft, written, Hand("run", unit.name))
-        if len(written) % CHUNK == 0:
+        draft = self._add(self.draft, written.text, Hand("run", unit.name))
+        if not written.dropped:
             self._reader.keep(draft, reading)
         return draft
 
@@ -427,6 +425,40 @@ class Session:
             self.voices = self.voices.reweighted(line["weights"])
         else:  # the header, too
             self.settings = SampleConfig(**line["settings"])
+
+
+class _Written:
+    """Takes in what the model writes, up to where some units end; one with no end in sight is cut off."""
+
+    def __init__(self, unit: Unit, count: int) -> None:
+        self._unit, self._left, self._state = unit, count, START
+        self._longest = count if unit.name == "char" else count * _LONGEST_WORD * (10 if unit.is_long else 1)
+        self.text = ""
+        self.complete = count == 0
+        self.dropped = False
+        """Whether more was given than taken in."""
+
+    def add(self, text: str) -> None:
+        for character in text:
+            if self.complete:
+                self.dropped = True
+                return
+            after = self._unit.follow(self._state, character)
+            if after == ENDS_BEFORE:
+                self._end()
+                if self.complete:
+                    self.dropped = True
+                    return
+                after = self._unit.follow(START, character)
+            self.text += character
+            if after < START:
+                self._end()
+            self._state = max(after, START)
+            self.complete = self.complete or len(self.text) >= self._longest
+
+    def _end(self) -> None:
+        self._left -= 1
+        self.complete = self._left == 0
 
 
 def _references(voices: Voices) -> tuple[VoiceReference, ...]:

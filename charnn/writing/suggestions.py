@@ -22,6 +22,7 @@ from typing import TypeAlias
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Array, Float
 
 from charnn.config import SampleConfig
 from charnn.nn.blend import Branches, Reading
@@ -186,7 +187,8 @@ class _Search:
         self._check()
         self._pool, branches = voices.open_pool(reading, settings, self._room)
         if ended is not None:
-            branches = _without_more_of(ended, voices.vocabulary, branches)
+            log_probs = without_more_of(ended, voices.vocabulary, branches.log_probs)
+            branches = branches._replace(log_probs=log_probs)
         self._enter(np.zeros(1), branches)
 
     def _check(self) -> None:
@@ -368,18 +370,19 @@ class _Search:
         return tuple((shares / shares.sum()).tolist())
 
 
-def _without_more_of(ended: tuple[Unit, str], vocabulary: Vocabulary, branches: Branches) -> Branches:
-    """`branches` of the draft, on condition that the unit it ends in is over; without it, if that is impossible."""
+def without_more_of(
+    ended: tuple[Unit, str], vocabulary: Vocabulary, log_probs: Float[Array, "1 vocab"]
+) -> Float[Array, "1 vocab"]:
+    """What follows a draft, on condition that the unit it ends in is over; `log_probs`, if that is impossible."""
     unit, text = ended
     state = unit.after(text)
     if state == START:  # it ended with its last character
-        return branches
-    log_probs = np.asarray(branches.log_probs, np.float64)
-    log_probs = np.where(unit.table(vocabulary)[state] == ENDS_BEFORE, log_probs, -np.inf)
-    whole = _log_sum(log_probs)
+        return log_probs
+    over = np.where(unit.table(vocabulary)[state] == ENDS_BEFORE, np.asarray(log_probs, np.float64), -np.inf)
+    whole = _log_sum(over)
     if whole.item() == -np.inf:  # the settings allow nothing but to go on with it
-        return branches
-    return Branches(jnp.asarray(log_probs - whole), branches.voices)
+        return log_probs
+    return jnp.asarray(over - whole)
 
 
 def _padded(values: Indices, fill: int) -> npt.NDArray[np.int32]:

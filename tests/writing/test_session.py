@@ -309,6 +309,19 @@ def test_running_free_writes_units_and_can_be_stopped(session):
     assert second is start
 
 
+def test_running_on_begins_something_new_after_a_pick(session):
+    for name in ("word", "line"):
+        unit = session.units[name]
+        picked = session.pick(session.suggest(unit, 3).items[0], 1, unit)
+        for _ in range(5):
+            run = session.let_run(unit)
+            before = session.text[: run.start]
+            assert unit.begins(before + run.text[0]) == len(before), "not more of what was picked"
+            assert_same_reading(session.reading(), session.voices.read(session.reading(picked), run.text))
+            session.go_to(picked)
+    assert session.let_run(session.units["char"], 0) is picked
+
+
 def test_unknown_characters_are_kept_and_told(session):
     session.type("aé\udc80b")
     assert session.unknown == "é\udc80"
