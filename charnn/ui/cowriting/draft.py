@@ -32,10 +32,12 @@ class DraftView(ScrollView, can_focus=False):
         height: 1fr;
         padding: 0 0 0 1;
         overflow-x: hidden;
-        overflow-y: scroll;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
         scrollbar-size-vertical: 1;
         & .draft--typed { text-style: bold; }
         & .draft--picked { color: $text-primary; }
+        &:light .draft--picked { color: $text-secondary; }
         & .draft--run { color: $text-warning; text-style: italic; }
         & .draft--looked { text-style: reverse; }
         & .draft--behind { text-style: dim; }

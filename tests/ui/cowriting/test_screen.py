@@ -272,6 +272,7 @@ async def saves(person, key):
     target = person.session.path.parent / "kept.md"
     await person.pilot.press(key)
     assert isinstance(person.app.screen, SavePrompt)
+    assert any("tale.txt" in line for line in person.lines)
     person.app.screen.query_one("Input").value = str(target)
     await person.press("enter")
     await person.until(lambda: "Saved as" in person.notice)
