@@ -744,6 +744,11 @@ def test_the_last_line_and_the_caret_are_seen(session):
         assert person.draft[-1].strip() == "cab"
         await person.press("b")
         assert person.draft[-1].strip() == "cabb"
+        await person.press("ctrl+z", "ctrl+z", "ctrl+w")
+        assert person.text == ""
+        for number in range(30):  # line after line, from what needs no scrolling to what does
+            await person.press("ctrl+j", *str(number).translate(str.maketrans("0123456789", "abcabcabca")))
+            assert person.draft[-1].strip() == person.text.split("\n")[-1]
 
     drive(session, scenario)
 
