@@ -17,7 +17,8 @@ from charnn.writing.suggestions import Suggestion
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _SHOWN_PREFIX = 12  # characters of what was typed that are shown before the rest
-_LEAST_BAR, _MOST_BAR = 6, 24
+_LEAST_BAR, _MOST_BAR = 6, 32
+_USUAL_TEXT = 16  # cells: as long as texts are no longer, columns stay where they are
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,11 @@ class Candidates(Widget, can_focus=False):
         height: 10;
         & .candidates--number { color: $text-accent; text-style: bold; }
         & .candidates--text { text-style: bold; }
-        & .candidates--space { color: $text-muted; }
+        & .candidates--space { text-style: dim; }
         & .candidates--bar { color: $primary; }
         & .candidates--probability { color: $foreground; }
-        & .candidates--voice { color: $text-muted; }
-        & .candidates--message { color: $text-muted; text-style: italic; }
+        & .candidates--voice { text-style: dim; }
+        & .candidates--message { text-style: italic dim; }
     }
     """
 
@@ -101,10 +102,11 @@ class Candidates(Widget, can_focus=False):
 
     def _segments(self, row: Row, base: Style, width: int) -> list[Segment]:
         voice_width = min(16, width // 5) if len(self._voices) > 1 else 0
-        fixed = 3 + 1 + 8 + (1 + voice_width if voice_width else 0)
+        fixed = 3 + 1 + 8 + 1 + (1 + voice_width if voice_width else 0)
         longest = max(sum(cell_len(text) for text, _ in self._texts(one)) for one in self._rows)
-        bar_width = max(_LEAST_BAR, min(_MOST_BAR, width - fixed - longest - 1))
-        text_width = max(4, width - fixed - bar_width)
+        longest = max(longest, _USUAL_TEXT)
+        bar_width = max(_LEAST_BAR, min(_MOST_BAR, width - fixed - longest))
+        text_width = max(4, min(longest, width - fixed - bar_width))
         segments = [Segment(f"{row.number:>2} ", base + self._style("number"))]
         segments += _fitted(
             [Segment(text, base + self._style(kind)) for text, kind in self._texts(row)], text_width, base

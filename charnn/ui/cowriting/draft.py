@@ -32,10 +32,12 @@ class DraftView(ScrollView, can_focus=False):
         height: 1fr;
         padding: 0 0 0 1;
         overflow-x: hidden;
-        overflow-y: scroll;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
         scrollbar-size-vertical: 1;
         & .draft--typed { text-style: bold; }
         & .draft--picked { color: $text-primary; }
+        &:light .draft--picked { color: $text-secondary; }
         & .draft--run { color: $text-warning; text-style: italic; }
         & .draft--looked { text-style: reverse; }
         & .draft--behind { text-style: dim; }
@@ -126,8 +128,8 @@ class DraftView(ScrollView, can_focus=False):
         self.refresh()
         height = self.scrollable_content_region.height
         if self._looked is None:
-            self.scroll_to(y=len(self._rows) - height, animate=False)
+            self.scroll_to(y=len(self._rows) - height, animate=False, force=True)
         else:
             row = bisect_right([start for start, _ in self._rows], self._looked[0]) - 1
             if not 0 <= row - self.scroll_offset.y < height:
-                self.scroll_to(y=row - height // 2, animate=False)
+                self.scroll_to(y=row - height // 2, animate=False, force=True)

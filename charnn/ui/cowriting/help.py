@@ -28,6 +28,7 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
     HelpScreen { align: center middle; }
     HelpScreen > VerticalScroll {
         width: 100%; max-width: 84; height: auto; max-height: 100%; background: $surface; padding: 0 1;
+        scrollbar-size-vertical: 1;
         border: round $primary; border-title-color: $text-primary;
     }
     HelpScreen Static { width: 100%; height: auto; }

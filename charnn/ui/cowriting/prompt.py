@@ -23,7 +23,7 @@ class SavePrompt(ModalScreen[Path | None]):
         width: 100%; max-width: 78; height: auto; background: $surface; border: round $primary;
         border-title-color: $text-primary;
     }
-    SavePrompt Input { height: 1; border: none; padding: 0 1; }
+    SavePrompt Input, SavePrompt Input:focus { height: 1; border: none; padding: 0 1; }
     SavePrompt Static { padding: 0 1; color: $text-muted; }
     """
 

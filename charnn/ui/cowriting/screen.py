@@ -382,7 +382,7 @@ class WritingScreen(Screen[None], inherit_bindings=False):
         if self._session.branch() is left:
             self._say("This is the beginning.")
         else:
-            self._say("What you write now stands beside the piece that was here; ↓ and ↑ go from one to the other.")
+            self._say("Write another piece beside that one; ↑ and ↓ go from one to the other.")
         self._changed()
 
     def _do_next_sibling(self, by: int = 1) -> None:

@@ -58,7 +58,8 @@ class StatusLine(Widget, can_focus=False):
         status = self._status
         if status is None:
             return Text()
-        text = Text(f" {status.mode} ", "reverse bold", no_wrap=True, overflow="ellipsis", end="")
+        text = Text(no_wrap=True, overflow="ellipsis", end="")
+        text.append(f" {status.mode} ", "reverse bold")
         room = self.size.width - text.cell_len
         for part in _parts(status):
             size = cell_len(part) + (3 if text.cell_len > cell_len(status.mode) + 2 else 1)

@@ -272,6 +272,7 @@ async def saves(person, key):
     target = person.session.path.parent / "kept.md"
     await person.pilot.press(key)
     assert isinstance(person.app.screen, SavePrompt)
+    assert any("tale.txt" in line for line in person.lines)
     person.app.screen.query_one("Input").value = str(target)
     await person.press("enter")
     await person.until(lambda: "Saved as" in person.notice)
@@ -744,6 +745,11 @@ def test_the_last_line_and_the_caret_are_seen(session):
         assert person.draft[-1].strip() == "cab"
         await person.press("b")
         assert person.draft[-1].strip() == "cabb"
+        await person.press("ctrl+z", "ctrl+z", "ctrl+w")
+        assert person.text == ""
+        for number in range(30):  # line after line, from what needs no scrolling to what does
+            await person.press("ctrl+j", *str(number).translate(str.maketrans("0123456789", "abcabcabca")))
+            assert person.draft[-1].strip() == person.text.split("\n")[-1]
 
     drive(session, scenario)
 
