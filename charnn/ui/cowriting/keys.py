@@ -43,7 +43,12 @@ _PICK, _WRITE, _MODEL, _TREE, _OTHER = (
 )
 ACTIONS = (
     *(Action(pick, (str(n % 10),), _PICK, f"take candidate {n}") for n, pick in enumerate(PICKS, 1)),
-    Action("take_first", ("space", "enter"), _PICK, "take the first candidate"),
+    Action(
+        "take_first",
+        ("space", "enter"),
+        _PICK,
+        "take the first candidate; after a word typed whole, end it",
+    ),
     Action("next_page", ("tab",), _PICK, "further candidates, and round again"),
     Action("previous_page", ("shift+tab",), _PICK, "the candidates before"),
     Action("longer_unit", ("right",), _PICK, "suggest longer pieces: char, word, (bar,) line"),

@@ -143,6 +143,8 @@ class WritingScreen(Screen[None], inherit_bindings=False):
         self._is_literal = False
         if is_text:
             self._try(lambda: self._write(text))
+        elif action == "take_first" and self._first_is_typed():
+            self._try(lambda: self._write(text or " "))  # as a writer means it who typed a word and goes on
         elif action in PICKS:
             self._try(lambda: self._take(PICKS.index(action)))
         elif action is not None:
@@ -194,6 +196,11 @@ class WritingScreen(Screen[None], inherit_bindings=False):
     def _candidates(self) -> tuple[Suggestion, ...]:
         start = self._page * self._page_size
         return () if self._found is None else self._found.items[start : start + self._page_size]
+
+    def _first_is_typed(self) -> bool:
+        """Whether the first candidate adds nothing, since all of it has been typed."""
+        candidates = self._candidates()
+        return bool(candidates) and not candidates[0].rest and self._looked is None
 
     def _do_take_first(self) -> None:
         self._take(0)

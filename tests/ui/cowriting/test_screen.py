@@ -409,6 +409,24 @@ def test_letters_filter(session):
     drive(session, scenario)
 
 
+def test_a_word_that_is_typed_whole_is_ended_by_what_ends_words(session):
+    """Space after a typed word is a space, and Enter a new line, when nothing likelier goes on with the word."""
+
+    async def scenario(person):
+        for key, ending in (("space", " "), ("enter", "\n")):
+            await person.press("f2", "a", "f2")
+            for _ in range(20):
+                if not person.writing._found.items[0].rest:
+                    break
+                await person.press("f2", "a", "f2")
+            assert not person.writing._found.items[0].rest
+            text = person.text
+            await person.press(key)
+            assert person.text == text + ending
+
+    drive(session, scenario)
+
+
 def test_the_mouse_takes_a_candidate(session):
     async def scenario(person):
         expected = likeliest(session)
