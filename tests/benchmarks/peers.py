@@ -45,13 +45,14 @@ def random_weights(cell: str, num_layers: int, hidden_size: int) -> dict[str, np
 
 
 class Charnn:
-    """charnn's own training step, with the settings that a run has."""
+    """charnn's own training step; `keeps_memory` is a setting that a run has."""
 
-    def __init__(self, precision: str, device: str) -> None:
+    def __init__(self, precision: str, device: str, *, keeps_memory: bool = True) -> None:
         from charnn.nn.device import keep_freed_memory, select_device
 
         self.precision, self.device = precision, select_device(device)
-        keep_freed_memory()
+        if keeps_memory:
+            keep_freed_memory()
 
     def where(self) -> str:
         """The device it computes on."""

@@ -2,12 +2,13 @@
 
     python tests/benchmarks/step_memory.py [--cells lstm] [--sizes 1x512] [--batches 32x64 64x128]
 
-For each row and peer a fresh process takes a step, gives back what it freed, and takes two more: "peak" is how far its
-resident memory rises in those above where it stood between them (Linux only). "XLA" is what the compiler says that the
-step takes at once on a single device, beside its arguments and results. "saved" is what a step cannot do without in
-charnn's way of computing it, in float32, for each character: of each layer the projected input (4 × hidden in an LSTM,
-3 in a GRU, 1 in an RNN) and what its kernel saves for the gradient (6 × hidden in an LSTM, 4 in a GRU, 1 in an RNN),
-and the logits.
+For each row and peer a fresh process takes a step, gives back what it freed, and takes another: "peak" is how far its
+resident memory rises in that above where it stood between them (Linux only). The allocator gives freed memory back,
+in either; in a run, charnn has it kept, so that the process may stay as large as its peak or somewhat larger. "XLA"
+is what the compiler says that the step takes at once on a single device, beside its arguments and results. "saved" is
+what a step cannot do without in charnn's way of computing it, in float32, for each character: of each layer the
+projected input (4 × hidden in an LSTM, 3 in a GRU, 1 in an RNN) and what its kernel saves for the gradient (6 ×
+hidden in an LSTM, 4 in a GRU, 1 in an RNN), and the logits.
 """
 
 from pathlib import Path
@@ -36,7 +37,7 @@ class Measured:
         except OSError:
             return None
         before = _status("VmRSS")
-        self.peer.run(2)
+        self.peer.run(1)
         return _status("VmHWM") - before
 
     def compiled(self) -> int:
@@ -72,7 +73,7 @@ def main() -> None:
     parser.add_argument("--batches", nargs="+", type=pair, default=batches)
     args = parser.parse_args()
     if args.worker:
-        peer = Torch(False, False, "cpu") if args.worker == "PyTorch" else Charnn("float32", "cpu")
+        peer = Torch(False, False, "cpu") if args.worker == "PyTorch" else Charnn("float32", "cpu", keeps_memory=False)
         serve(Measured(peer))
         return
     columns = [
