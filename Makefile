@@ -24,12 +24,16 @@ lint: .venv/installed-dev  ## check style
 typecheck: .venv/installed-dev  ## check types
 	$(BIN)/mypy
 
-bench: .venv/installed-dev  ## measure what the README claims, on TEXT (half an hour)
+bench: .venv/installed-bench  ## measure what the README claims, on TEXT, beside PyTorch and flax (an hour and a half)
 	@test -f "$(TEXT)" || { echo "make bench needs a text, such as tinyshakespeare: make bench TEXT=path/to/text"; exit 2; }
 	$(BIN)/python tests/benchmarks/prepare_memory.py
 	$(BIN)/python tests/benchmarks/initialisation.py $(TEXT)
 	$(BIN)/python tests/benchmarks/quality.py $(TEXT) 3 10
 	$(BIN)/python tests/benchmarks/start_up.py $(TEXT)
+	$(BIN)/python tests/benchmarks/training_step.py
+	$(BIN)/python tests/benchmarks/sampling.py
+	$(BIN)/python tests/benchmarks/step_memory.py
+	$(BIN)/python tests/benchmarks/time_to_quality.py $(TEXT)
 
 clean:  ## remove the environment; texts and runs stay
 	rm -rf .venv
@@ -44,4 +48,8 @@ clean:  ## remove the environment; texts and runs stay
 
 .venv/installed-dev: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ .venv/installed
+
+.venv/installed-bench: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	touch $@ .venv/installed
