@@ -355,6 +355,15 @@ class Session:
         unit, text = self.units[hand.unit], self.text[-_LONGEST_PREFIX:]
         return unit, text[unit.begins(text) :]
 
+    def gap(self, text: str) -> str:
+        """The space that keeps `text`, typed next, from going on with a word that was picked whole; mostly nothing."""
+        ended = self.ended_unit()
+        if ended is None or not text:
+            return ""
+        unit, state = ended[0], ended[0].after(ended[1])
+        goes_on = state != START and unit.follow(state, text[0]) >= START
+        return " " if goes_on and not unit.is_long and unit.follow(state, " ") == ENDS_BEFORE else ""
+
     def suggest(
         self,
         unit: Unit,

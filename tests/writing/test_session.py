@@ -283,8 +283,10 @@ def test_a_word_that_was_picked_is_over(session):
     for unit in (word, line):
         goes_on = [one.text for one in session.suggest(unit, 20).items if one.text[0] in "abcx"]
         assert not goes_on
+    assert [session.gap(text) for text in ("b", "", " b", "\n", "|")] == [" ", "", "", "", ""]
     session.type("b")
     assert session.ended_unit() is None
+    assert session.gap("b") == ""
     session.undo()
     assert session.ended_unit() == (word, item.text)
     long = Suggestion("a" * 80, "a" * 80, 0.1, (1.0, 0.0), complete=False)

@@ -140,9 +140,11 @@ class WritingScreen(Screen[None], inherit_bindings=False):
                 self._waiting.append(key)
             return
         self._say("")
-        self._is_literal = False
+        is_literal, self._is_literal = self._is_literal, False
         if is_text:
-            self._try(lambda: self._write(text))
+            # where candidates are picked, a letter after a picked word begins the next one, as all candidates do
+            gap = "" if self._mode == TYPE or is_literal or self._looked is not None else self._session.gap(text)
+            self._try(lambda: self._write(gap + text))
         elif action == "take_first" and self._first_is_typed():
             self._try(lambda: self._write(text or " "))  # as a writer means it who typed a word and goes on
         elif action in PICKS:

@@ -409,6 +409,22 @@ def test_letters_filter(session):
     drive(session, scenario)
 
 
+def test_a_letter_after_a_picked_word_begins_the_next_one(session):
+    async def scenario(person):
+        words = [item.rest for item in person.writing._found.items]
+        row = next(n for n, word in enumerate(words, 1) if word[-1] in "abc")
+        await person.press(str(row % 10), "b")
+        assert person.text == words[row - 1] + " b"
+        assert all(line.split()[1].startswith(("b", "␣b")) for line in person.candidates)
+        row = next(n for n, item in enumerate(person.writing._found.items, 1) if item.rest)
+        await person.press(str(row % 10))
+        text = person.text
+        await person.press("f2", "b")
+        assert person.text == text + "b", "in type mode a text is what is typed"
+
+    drive(session, scenario)
+
+
 def test_a_word_that_is_typed_whole_is_ended_by_what_ends_words(session):
     """Space after a typed word is a space, and Enter a new line, when nothing likelier goes on with the word."""
 
