@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from charnn.config import ModelConfig
 from charnn.nn.generate import Sampling, log_probs, narrowed, write
-from charnn.nn.model import Params, State, in_precision
+from charnn.nn.model import Params, State, laid_out
 from charnn.nn.model import step as step_net
 
 Configs: TypeAlias = tuple[ModelConfig, ...]
@@ -75,6 +75,10 @@ def step(configs: Configs, blend: Blend, states: tuple[State, ...], ids: Int[Arr
     return Reading(tuple(state for state, _ in read), tuple(logits for _, logits in read))
 
 
+def _laid_out(configs: Configs, blend: Blend) -> Blend:
+    return blend._replace(params=tuple(map(laid_out, configs, blend.params)))
+
+
 @partial(jax.jit, static_argnames=("configs", "length"))
 def generate(
     configs: Configs,
@@ -88,7 +92,7 @@ def generate(
     length: int,
 ) -> tuple[Reading, Int[Array, "length batch"]]:
     """Write `length` characters on each stream, as `generate.generate` does: same keys, same rule, same text."""
-    blend = blend._replace(params=tuple(map(in_precision, configs, blend.params)))
+    blend = _laid_out(configs, blend)
     return write(
         lambda after, ids: step(configs, blend, after.states, ids),
         lambda after: narrowed(blended_logits(blend, after, weights), sampling),
@@ -158,6 +162,8 @@ def score(
     Returns the reading after them and, for each, −log p in nats (NaN of an unknown character, inf of an impossible
     one) and the entropy in nats of the distribution it was drawn from, which is −log p as the model expects it.
     """
+
+    blend = _laid_out(configs, blend)
 
     def read_one(t: Int[Array, ""], carry: tuple[Reading, Array, Array]) -> tuple[Reading, Array, Array]:
         reading, nats, entropy = carry

@@ -23,6 +23,13 @@ class LayerParams(NamedTuple):
     bias: Float[Array, " gates*hidden"]
 
 
+class GRUWeights(NamedTuple):
+    """A GRU's `weight_hh` in two: the candidate's part is multiplied by what the reset gate has left."""
+
+    reset_update: Float[Array, "hidden 2*hidden"]
+    candidate: Float[Array, "hidden hidden"]
+
+
 class LSTMState(NamedTuple):
     """What an LSTM layer remembers."""
 
@@ -73,11 +80,19 @@ def gru_step(
     """
     hidden = state.hidden
     size = hidden.shape[-1]
-    weight_rz, weight_n = params.weight_hh[:, : 2 * size], params.weight_hh[:, 2 * size :]
+    weight_rz, weight_n = split_gru_weight(params.weight_hh)
     r, z = jnp.split(jax.nn.sigmoid(projected[..., : 2 * size] + dot(hidden, weight_rz)), 2, axis=-1)  # reset, update
     candidate = jnp.tanh(projected[..., 2 * size :] + dot(r * hidden, weight_n))
     hidden = z * hidden + (1 - z) * candidate
     return GRUState(hidden), hidden
+
+
+def split_gru_weight(weight_hh: Float[Array, "hidden 3*hidden"] | GRUWeights) -> GRUWeights:
+    """The parts that `gru_step` multiplies by. In a loop, splitting it once before saves a copy of it in every step."""
+    if isinstance(weight_hh, GRUWeights):
+        return weight_hh
+    size = weight_hh.shape[0]
+    return GRUWeights(weight_hh[:, : 2 * size], weight_hh[:, 2 * size :])
 
 
 def rnn_step(

@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from charnn.config import ModelConfig, SampleConfig
-from charnn.nn.model import Model, Params, State, forward, in_precision, initial_state, step
+from charnn.nn.model import Model, Params, State, forward, initial_state, laid_out, step
 
 BLOCK = 256  # characters of a prompt read at a time
 MAX_NOISE = 2**22  # random numbers drawn at once, 16 MiB
@@ -83,7 +83,7 @@ def generate(
     The character at position p of a stream is drawn with `fold_in(keys[stream], p)`, so the text depends neither on
     how it is cut in chunks nor on the streams beside it. Returns the state and logits after the last character, too.
     """
-    params = in_precision(config, params)
+    params = laid_out(config, params)
     (state, logits), ids = write(
         lambda after, ids: step(config, params, after[0], ids),
         lambda after: narrowed(after[1], sampling),
@@ -138,6 +138,7 @@ def read(
     length: Int[Array, ""] | int,
 ) -> tuple[State, Float[Array, "batch vocab"]]:
     """Read the first `length` (≥ 1) of `ids`, one by one: any length up to `room` runs the same compiled function."""
+    params = laid_out(config, params)
     first = step(config, params, state, ids[0])
     return lax.fori_loop(1, length, lambda t, carry: step(config, params, carry[0], ids[t]), first)
 

@@ -10,7 +10,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from charnn.config import ModelConfig
-from charnn.nn.cells import CELLS, LayerParams, init_layer, init_state
+from charnn.nn.cells import CELLS, LayerParams, init_layer, init_state, split_gru_weight
 from charnn.nn.kernels import as_factor, dot, project
 from charnn.text.vocabulary import Vocabulary
 
@@ -80,19 +80,21 @@ def _factors(config: ModelConfig) -> DTypeLike | None:
     return None if config.precision == "float32" else config.precision
 
 
-def in_precision(config: ModelConfig, params: Params) -> Params:
-    """`params` with the matrices that anything is multiplied by in `config.precision`: half the memory to read a step.
+def laid_out(config: ModelConfig, params: Params) -> Params:
+    """`params` as `step` multiplies by them: in `config.precision`, a GRU's in parts. Call it before a loop of steps.
 
-    The first layer's `weight_ih` is not among them, since its rows are only gathered. Has no use where gradients are
-    wanted, which would be rounded as well.
+    The first layer's `weight_ih` stays, since its rows are only gathered. What is laid out already stays as it is. Has
+    no use where gradients are wanted, which would be rounded as well.
     """
     dtype = _factors(config)
 
-    def cast(layer: int, each: LayerParams) -> LayerParams:
+    def lay_out(layer: int, each: LayerParams) -> LayerParams:
         weight_ih = each.weight_ih if layer == 0 else as_factor(each.weight_ih, dtype)
-        return each._replace(weight_ih=weight_ih, weight_hh=as_factor(each.weight_hh, dtype))
+        weight_hh = split_gru_weight(each.weight_hh) if config.cell == "gru" else each.weight_hh
+        weight_hh = jax.tree.map(lambda weight: as_factor(weight, dtype), weight_hh)
+        return each._replace(weight_ih=weight_ih, weight_hh=weight_hh)
 
-    layers = tuple(cast(layer, each) for layer, each in enumerate(params.layers))
+    layers = tuple(lay_out(layer, each) for layer, each in enumerate(params.layers))
     return params._replace(layers=layers, weight_out=as_factor(params.weight_out, dtype))
 
 
@@ -115,7 +117,7 @@ def step(
 ) -> tuple[State, Float[Array, "batch vocab"]]:
     """Read one character of each stream; the logits are for the next one."""
     cell = CELLS[config.cell]
-    params = in_precision(config, params)
+    params = laid_out(config, params)
     states = []
     projected = _project_characters(params.layers[0], ids)
     for layer, (layer_params, layer_state) in enumerate(zip(params.layers, state, strict=True)):
