@@ -18,6 +18,8 @@ class Hand:
     """Of what was picked: 1 is the likeliest."""
     probability: float = 0.0
     """Of what was picked, as it was shown."""
+    over: bool = False
+    """Whether what was picked or run ended where its unit ends: what comes next begins another one."""
 
 
 TYPED = Hand("typed")

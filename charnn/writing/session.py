@@ -231,13 +231,14 @@ class Session:
 
         What was typed of it may be all of it: then the piece is empty, and what is suggested next is a new unit.
         """
-        return self._add(self.draft, suggestion.rest, Hand("picked", unit.name, rank, suggestion.probability))
+        hand = Hand("picked", unit.name, rank, suggestion.probability, over=suggestion.complete)
+        return self._add(self.draft, suggestion.rest, hand)
 
     def let_run(self, unit: Unit, count: int = 1, *, should_stop: Callable[[], bool] = lambda: False) -> Draft:
         """Let the model write `count` units; what it has when it is told to stop is kept.
 
-        A unit with no end in sight is cut off. What was picked last is over (see `ended_unit`). Running again from the
-        same draft writes something else.
+        A unit with no end in sight is cut off. What was picked or run last is over (see `ended_unit`). Running again
+        from the same draft writes something else.
         """
         reading, written = self.reading(), _Written(unit, count)
         key = jax.random.fold_in(jax.random.key(self.header.seed), len(self.drafts))
@@ -257,7 +258,7 @@ class Session:
             written.add(text)
         if not written.text:
             return self.draft
-        draft = self._add(self.draft, written.text, Hand("run", unit.name))
+        draft = self._add(self.draft, written.text, Hand("run", unit.name, over=written.over))
         if not written.dropped:
             self._reader.keep(draft, reading)
         return draft
@@ -270,7 +271,7 @@ class Session:
         if length >= draft.end:
             return self.go_to(draft)
         assert draft.parent is not None
-        return self._add(draft.parent, draft.text[: length - draft.start], draft.hand)
+        return self._add(draft.parent, draft.text[: length - draft.start], dataclasses.replace(draft.hand, over=False))
 
     def delete_char(self) -> Draft:
         """Take the last character back; what was written stays as a branch."""
@@ -347,22 +348,27 @@ class Session:
         return text[unit.begins(text) :]
 
     def ended_unit(self) -> tuple[Unit, str] | None:
-        """The unit that the text ends in, if it was picked as a whole one: what comes next does not go on with it."""
+        """The unit that the text ends in, if it was picked or run as a whole one: what comes next begins another."""
         hand = self.draft.hand
-        # a line that was cut off was picked, too, but is not over
-        if hand.by != "picked" or hand.unit not in self.units or len(self.draft.text) >= DEFAULT_BUDGET.length:
+        if not hand.over or hand.unit not in self.units:
             return None
         unit, text = self.units[hand.unit], self.text[-_LONGEST_PREFIX:]
         return unit, text[unit.begins(text) :]
 
     def gap(self, text: str) -> str:
-        """The space that keeps `text`, typed next, from going on with a word that was picked whole; mostly nothing."""
+        """What keeps `text`, typed next, from going on with a word or line that is over: a space or line break.
+
+        Only a letter or digit begins another line; a comma is still of this one.
+        """
         ended = self.ended_unit()
         if ended is None or not text:
             return ""
         unit, state = ended[0], ended[0].after(ended[1])
-        goes_on = state != START and unit.follow(state, text[0]) >= START
-        return " " if goes_on and not unit.is_long and unit.follow(state, " ") == ENDS_BEFORE else ""
+        between = {"word": " ", "line": "\n"}.get(unit.name)
+        if between is None or state == START or unit.follow(state, between) != ENDS_BEFORE:
+            return ""
+        goes_on = unit.follow(state, text[0]) >= START and (unit.name == "word" or text[0].isalnum())
+        return between if goes_on else ""
 
     def suggest(
         self,
@@ -464,6 +470,11 @@ class _Written:
                 self._end()
             self._state = max(after, START)
             self.complete = self.complete or len(self.text) >= self._longest
+
+    @property
+    def over(self) -> bool:
+        """Whether the last unit came to its end."""
+        return self._left == 0
 
     def _end(self) -> None:
         self._left -= 1

@@ -1,5 +1,6 @@
 """Nothing that was written is ever lost: neither by going back, nor by ending, nor by being killed."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -170,7 +171,7 @@ def test_every_character_knows_who_wrote_it(session):
     assert run.hand.by == "run"
     assert session.text == "ab" + picked.text + run.text
     session.delete_char()
-    assert session.draft.hand == run.hand
+    assert session.draft.hand == dataclasses.replace(run.hand, over=False)
     assert session.text == "ab" + picked.text + run.text[:-1]
     assert session.draft.parent is picked
     assert session.siblings() == (run, session.draft)
@@ -284,6 +285,9 @@ def test_a_word_that_was_picked_is_over(session):
         goes_on = [one.text for one in session.suggest(unit, 20).items if one.text[0] in "abcx"]
         assert not goes_on
     assert [session.gap(text) for text in ("b", "", " b", "\n", "|")] == [" ", "", "", "", ""]
+    session.delete_char()
+    assert session.ended_unit() is None, "what is left of a word is not over"
+    session.undo()
     session.type("b")
     assert session.ended_unit() is None
     assert session.gap("b") == ""
@@ -309,6 +313,19 @@ def test_running_free_writes_units_and_can_be_stopped(session):
     looks = iter([False, True])
     assert 0 < len(session.let_run(session.units["char"], 1000, should_stop=lambda: next(looks)).text) < 100
     assert second is start
+
+
+def test_a_line_that_was_run_is_over_unless_it_was_stopped(session):
+    line = session.units["line"]
+    session.let_run(line)
+    assert session.ended_unit()[0] is line
+    assert [session.gap(text) for text in ("b", "\n", " ")] == ["\n", "", ""]
+    goes_on = [one.text for one in session.suggest(line, 10).items if one.text[0] != "\n"]
+    assert not goes_on
+    looks = iter([False, True])
+    session.let_run(line, 50, should_stop=lambda: next(looks))
+    assert session.ended_unit() is None
+    assert session.gap("b") == ""
 
 
 def test_running_on_begins_something_new_after_a_pick(session):
