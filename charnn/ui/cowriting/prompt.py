@@ -37,7 +37,7 @@ class SavePrompt(ModalScreen[Path | None]):
         """A line to write in, and what the endings mean."""
         with Vertical() as box:
             box.border_title = "save as (Enter saves, Esc does not)"
-            yield Input(self._suggested, select_on_focus=False)
+            yield Input(self._suggested)  # selected, so that another name takes its place
             yield Static(Text(_HINT), id="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
