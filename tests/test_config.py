@@ -4,13 +4,19 @@ import dataclasses
 
 import pytest
 
-from charnn.config import CELLS, ModelConfig, SampleConfig, TrainConfig
+from charnn.config import CELLS, PRECISIONS, ModelConfig, SampleConfig, TrainConfig
 from charnn.errors import CharnnError, ConfigError
 
 INF, NAN = float("inf"), float("nan")
 
 GOOD = {
-    ModelConfig: {"cell": CELLS, "hidden_size": [1, 4096], "num_layers": [1, 9], "dropout": [0, 0.999]},
+    ModelConfig: {
+        "cell": CELLS,
+        "hidden_size": [1, 4096],
+        "num_layers": [1, 9],
+        "dropout": [0, 0.999],
+        "precision": PRECISIONS,
+    },
     TrainConfig: {
         "seq_len": [1],
         "batch_size": [1],
@@ -41,6 +47,7 @@ BAD = {
         "hidden_size": [0, -1],
         "num_layers": [0, -1],
         "dropout": [-0.1, 1, NAN],
+        "precision": ["float16", ""],
     },
     TrainConfig: {
         "seq_len": [0, -1],
